@@ -1,0 +1,164 @@
+"""Every setting, read once at start from the environment by the strict readers of `env`.
+
+A bad or missing value stops the start and names the variable. `checks` judges what the values mean together.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from lucid_payments import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+LUCID_ENV = env.choice("LUCID_ENV", ("demo", "test", "staging", "production"))
+IS_LIVE = LUCID_ENV in ("staging", "production")
+VERSION = "0.1.0"
+SERVICE_NAME = "tron-payment-service"
+
+# --- Django -----------------------------------------------------------------------------------------------
+SECRET_KEY = env.secret("SECRET_KEY")
+DEBUG = env.boolean("DEBUG", False)
+ALLOWED_HOSTS = env.comma_list("ALLOWED_HOSTS", () if IS_LIVE else ("127.0.0.1", "localhost", "testserver"))
+ROOT_URLCONF = "lucid_payments.urls"
+WSGI_APPLICATION = "lucid_payments.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+LANGUAGE_CODE = "en"
+APPEND_SLASH = False
+
+INSTALLED_APPS = [
+    "lucid_payments",
+    "lucid_payments.accounts",
+    "lucid_payments.audit",
+    "lucid_payments.events",
+    "lucid_payments.api",
+    "lucid_payments.backoffice",
+    "kyc",
+    "routers",
+    "payouts",
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "rest_framework",
+    "drf_spectacular",
+    "corsheaders",
+    "django_prometheus",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "lucid_payments.api.request_id.RequestIdMiddleware",
+    "lucid_payments.api.errors.ErrorShapeMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "lucid_payments.backoffice.security.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "templates" / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+# --- Data -------------------------------------------------------------------------------------------------
+DATABASE_APP_ROLE = env.text("DATABASE_APP_ROLE", "lucid_app")
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        **env.database("DATABASE_URL"),
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+BROKER_URL = env.url("BROKER_URL", schemes=("redis", "rediss", "redis+socket", "amqp", "amqps"))
+CACHE_URL = env.url("CACHE_URL", schemes=("redis", "rediss", "unix"))
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}}
+# Its warning is about caches whose counters aren't atomic; Redis's INCR is.
+SILENCED_SYSTEM_CHECKS = ["django_ratelimit.W001", "django_ratelimit.E003"]
+
+# --- Celery: platform.md's settings that lose no task of a killed worker ------------------------------------
+CELERY_BROKER_URL = BROKER_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 600,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TIMEZONE = "UTC"
+
+# --- TRON -------------------------------------------------------------------------------------------------
+TRON_NETWORK = env.choice("TRON_NETWORK", ("devnet", "shasta", "nile", "mainnet"))
+TRON_NODES = env.json_value("TRON_NODES", list, ())
+TRON_USDT_CONTRACT = env.text("TRON_USDT_CONTRACT", "")  # empty: the network's own; another one is refused
+TREASURY_ADDRESS = env.text("TREASURY_ADDRESS")
+# The file's name stands here; the signer alone opens it.
+TREASURY_KEY_FILE = env.text("TREASURY_KEY_FILE", env.text("TRON_PRIVATE_KEY_FILE", ""))
+TREASURY_PASSWORD_FILE = env.text("TREASURY_PASSWORD_FILE", "")
+SIGNER_JOURNAL_FILE = env.text("SIGNER_JOURNAL_FILE", "")
+SIGNER_DAILY_CAP = env.usdt("SIGNER_DAILY_CAP", 15_000_000_000)
+SIGNER_HOURLY_CAP = env.usdt("SIGNER_HOURLY_CAP", 1_500_000_000)
+FEE_LIMIT_CAP_TRX = env.integer("FEE_LIMIT_CAP_TRX", 30, minimum=1, maximum=15_000)
+EXPIRATION_SECONDS = 180
+IN_FLIGHT_CAP = env.integer("IN_FLIGHT_CAP", 10, minimum=1, maximum=100_000)
+RETRY_BASE_SECONDS = env.integer("RETRY_BASE_SECONDS", 60, minimum=1, maximum=86_400)
+TOR_PROXY = env.url("TOR_PROXY", "", schemes=("socks5h",))
+
+# --- Limits (base units) -----------------------------------------------------------------------------------
+CIRCUIT_BREAKER_DAILY_LIMIT = env.usdt("CIRCUIT_BREAKER_DAILY_LIMIT", 10_000_000_000)
+CIRCUIT_BREAKER_HOURLY_LIMIT = env.usdt("CIRCUIT_BREAKER_HOURLY_LIMIT", 1_000_000_000)
+
+# --- API --------------------------------------------------------------------------------------------------
+GATEWAY_TOKEN = env.secret("GATEWAY_TOKEN", "")
+CORS_ALLOWED_ORIGINS = env.comma_list("CORS_ALLOWED_ORIGINS", ())
+JWT_PRIVATE_KEY_FILE = env.text("JWT_PRIVATE_KEY_FILE")
+JWT_ALGORITHM = env.text("JWT_ALGORITHM", "RS256")
+JWT_ISSUER = env.text("JWT_ISSUER", "lucid-payments")
+JWT_AUDIENCE = env.text("JWT_AUDIENCE", "lucid-payments")
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
+REFRESH_TOKEN_LIFETIME = timedelta(days=1)
+RATE_LIMIT_FACTOR = env.integer("RATE_LIMIT_FACTOR", 1, minimum=1, maximum=1_000_000)
+LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
