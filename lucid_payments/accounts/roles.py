@@ -1,0 +1,38 @@
+"""Who may do what: the roles of the contract and the permissions each one holds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db import models
+
+
+class Role(models.TextChoices):
+    ADMIN = "admin", "Administrator"
+    NODE_OPERATOR = "node_operator", "Node operator"
+    END_USER = "end_user", "End user"
+    SERVICE = "service", "Service"
+    COMPLIANCE_OFFICER = "compliance_officer", "Compliance officer"
+    PAYOUT_APPROVER = "payout_approver", "Payout approver"
+    AUDITOR = "auditor", "Auditor"
+
+
+CREATE: Final = "payment:create"
+READ: Final = "payment:read"
+LIST: Final = "payment:list"
+STATS: Final = "payment:stats"
+ADMIN: Final = "payment:admin"
+
+BACK_OFFICE: Final = frozenset({Role.ADMIN, Role.COMPLIANCE_OFFICER, Role.PAYOUT_APPROVER, Role.AUDITOR})
+
+# Read from the user's row at each request, never from the token, so that a role taken away counts at once.
+PERMISSIONS: Final[dict[str, frozenset[str]]] = {
+    Role.ADMIN: frozenset({CREATE, READ, LIST, STATS, ADMIN}),
+    Role.NODE_OPERATOR: frozenset({CREATE, READ, LIST, STATS}),
+    Role.END_USER: frozenset({CREATE, READ, LIST}),
+    Role.SERVICE: frozenset({CREATE, READ, LIST, STATS}),
+    # These three work in the back office; a token of theirs opens no payout.
+    Role.COMPLIANCE_OFFICER: frozenset(),
+    Role.PAYOUT_APPROVER: frozenset(),
+    Role.AUDITOR: frozenset({STATS}),
+}
