@@ -1,0 +1,37 @@
+"""The hash chain's arithmetic: an entry as canonical bytes, and the hash that ties it to the one before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC
+from typing import Any, Final
+
+GENESIS: Final = "0" * 64
+
+# `details` is taken as PostgreSQL's text of the jsonb, which is canonical and keeps every digit of a number;
+# through Python's floats two different amounts could hash alike.
+ENTRY_COLUMNS: Final = """e.id, e.at, e.actor_id, e.actor_label, e.action, e.object_type, e.object_id,
+    e.object_label, e.request_id, e.details::text"""
+_NAMES: Final = (
+    "id",
+    "at",
+    "actor",
+    "actor_label",
+    "action",
+    "object_type",
+    "object_id",
+    "object_label",
+    "request_id",
+    "details",
+)
+
+
+def link(previous_hash: str, position: int, entry: Sequence[Any]) -> str:
+    """SHA-256, in hex, over the previous hash, the position and the entry (its columns as ENTRY_COLUMNS)."""
+    facts = dict(zip(_NAMES, entry, strict=True))
+    facts["at"] = facts["at"].astimezone(UTC).isoformat(timespec="microseconds")
+    facts["position"] = position
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(bytes.fromhex(previous_hash) + canonical.encode()).hexdigest()
