@@ -1,0 +1,41 @@
+"""Files and folders of an embedded service: private from their first moment, replaced in one step."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+
+
+def private_folder(folder: Path) -> Path:
+    """The folder, made if need be, that only its owner enters."""
+    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        folder.chmod(PRIVATE_FOLDER)
+    return folder
+
+
+def replace_file(file: Path, content: str) -> None:
+    """Give `file` the new content, 0600, so that a reader sees the old or the new, never a part."""
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(descriptor, "w") as opened:
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        os.replace(temporary, file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def secret_file(file: Path, generate: Callable[[], str] = lambda: secrets.token_urlsafe(48)) -> Path:
+    """The file with a secret that is generated once and kept from start to start."""
+    if not file.exists():
+        replace_file(file, generate() + "\n")
+    return file
