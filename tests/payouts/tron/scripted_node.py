@@ -70,7 +70,8 @@ class ScriptedNode:
             request.close_connection = True
 
     def config(self, name: str = "one", **options: Any) -> NodeConfig:
-        return NodeConfig(name, **{"operator": name, "url": self.url, "timeout": 0.3} | options)
+        fields: dict[str, Any] = {"operator": name, "url": self.url, "timeout": 0.3} | options
+        return NodeConfig(name, **fields)
 
     def node(self, **options: Any) -> Node:
         on_call = options.pop("on_call", None)
