@@ -5,6 +5,7 @@ A bad or missing value stops the start and names the variable. `checks` judges w
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "lucid_payments.api.request_id.RequestIdMiddleware",
-    "lucid_payments.api.errors.ErrorShapeMiddleware",
+    "lucid_payments.api.error_shape.ErrorShapeMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -97,9 +98,11 @@ WHITENOISE_AUTOREFRESH = False
 
 # --- Data -------------------------------------------------------------------------------------------------
 DATABASE_APP_ROLE = env.text("DATABASE_APP_ROLE", "lucid_app")
+# `manage.py migrate` alone connects as the tables' owner; everything else as the application's role.
+DATABASE_OWNER = env.database("DATABASE_OWNER_URL", None) if sys.argv[1:2] == ["migrate"] else None
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        **env.database("DATABASE_URL"),
+        **(DATABASE_OWNER or env.database("DATABASE_URL")),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
     }
@@ -129,10 +132,17 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "seal the audit log": {
+        "task": "lucid_payments.audit.tasks.seal",
+        "schedule": 1.0,
+        "options": {"expires": 10},
+    },
+}
 
 # --- TRON -------------------------------------------------------------------------------------------------
 TRON_NETWORK = env.choice("TRON_NETWORK", ("devnet", "shasta", "nile", "mainnet"))
-TRON_NODES = env.json_value("TRON_NODES", list, ())
+TRON_NODES = env.json_list("TRON_NODES", ())
 TRON_USDT_CONTRACT = env.text("TRON_USDT_CONTRACT", "")  # empty: the network's own; another one is refused
 TREASURY_ADDRESS = env.text("TREASURY_ADDRESS")
 # The file's name stands here; the signer alone opens it.
@@ -150,6 +160,12 @@ TOR_PROXY = env.url("TOR_PROXY", "", schemes=("socks5h",))
 # --- Limits (base units) -----------------------------------------------------------------------------------
 CIRCUIT_BREAKER_DAILY_LIMIT = env.usdt("CIRCUIT_BREAKER_DAILY_LIMIT", 10_000_000_000)
 CIRCUIT_BREAKER_HOURLY_LIMIT = env.usdt("CIRCUIT_BREAKER_HOURLY_LIMIT", 1_000_000_000)
+V0_PAYOUT_MAXIMUM = env.usdt("V0_PAYOUT_MAXIMUM", 200_000_000)
+V0_HOURLY_LIMIT = env.usdt("V0_HOURLY_LIMIT", 400_000_000)
+V0_DAILY_LIMIT = env.usdt("V0_DAILY_LIMIT", 4_000_000_000)
+KYC_PAYOUT_MAXIMUM = env.usdt("KYC_PAYOUT_MAXIMUM", 1_000_000_000)
+KYC_HOURLY_LIMIT = env.usdt("KYC_HOURLY_LIMIT", 1_000_000_000)
+KYC_DAILY_LIMIT = env.usdt("KYC_DAILY_LIMIT", 10_000_000_000)
 
 # --- API --------------------------------------------------------------------------------------------------
 GATEWAY_TOKEN = env.secret("GATEWAY_TOKEN", "")
@@ -161,4 +177,42 @@ JWT_AUDIENCE = env.text("JWT_AUDIENCE", "lucid-payments")
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 REFRESH_TOKEN_LIFETIME = timedelta(days=1)
 RATE_LIMIT_FACTOR = env.integer("RATE_LIMIT_FACTOR", 1, minimum=1, maximum=1_000_000)
+API_PREFIX = "api/payment/"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a body; what is longer is answered 413
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["lucid_payments.accounts.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["lucid_payments.api.permissions.Allowed"],
+    "DEFAULT_THROTTLE_CLASSES": ["lucid_payments.api.throttles.ContractThrottle"],
+    "DEFAULT_PARSER_CLASSES": ["lucid_payments.api.json_format.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["lucid_payments.api.json_format.ExactJSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "lucid_payments.api.error_shape.handle",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SIMPLE_JWT = {
+    "ALGORITHM": JWT_ALGORITHM,
+    "ISSUER": JWT_ISSUER,
+    "AUDIENCE": JWT_AUDIENCE,
+    "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
+    "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
+    "AUTH_TOKEN_CLASSES": ["lucid_payments.accounts.tokens.AccessToken"],
+    "TOKEN_TYPE_CLAIM": "typ",
+    "USER_ID_FIELD": "public_id",
+    "USER_ID_CLAIM": "sub",
+}
+CORS_URLS_REGEX = r"^/api/payment/"
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "x-request-id"]
+CORS_EXPOSE_HEADERS = [
+    "X-Request-ID",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "X-RateLimit-Retry-After",
+    "Retry-After",
+    "Idempotent-Replayed",
+]
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+# The key that signs the audit chain's head; empty: no head is signed.
+AUDIT_SEAL_KEY_FILE = env.text("AUDIT_SEAL_KEY_FILE", "")

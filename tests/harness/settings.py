@@ -10,4 +10,4 @@ os.environ.setdefault("BROKER_URL", "redis://localhost")
 os.environ.setdefault("CACHE_URL", "redis://localhost")
 os.environ.setdefault("JWT_PRIVATE_KEY_FILE", "/nonexistent/jwt.pem")
 
-from lucid_payments.settings import *  # noqa: E402, F403
+from lucid_payments.settings import *  # noqa: F403

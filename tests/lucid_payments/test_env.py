@@ -178,7 +178,7 @@ class TestSecretsFromFiles:
 
     def test_an_unreadable_file_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("LUCID_X_FILE", str(tmp_path / "absent"))
-        with pytest.raises(ImproperlyConfigured, match="LUCID_X_FILE: .*absent can't be read: No such file"):
+        with pytest.raises(ImproperlyConfigured, match=r"LUCID_X_FILE: .*absent can't be read: No such file"):
             env.secret("LUCID_X")
 
     @pytest.mark.parametrize(
