@@ -1,27 +1,68 @@
-"""Advisory locks: whoever must be alone in the whole system holds one, until its transaction ends.
+"""Advisory locks by name. The order in which several are taken is the order of their numbers.
 
-The numbers are never changed and never used again: two releases that run side by side must agree on them.
+Row locks come after them, always in primary-key order: payouts, attempts, limit windows, ledger accounts.
 """
 
 from __future__ import annotations
 
-import enum
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
 
-from django.db import connection
+from django.db import connection, transaction
+
+_SPACE = 0x1C1D  # keeps our numbers apart from anybody else's advisory locks in the same database
 
 
-class AdvisoryLock(enum.IntEnum):
-    AUDIT_SEALER = 1
+class AdvisoryLock(IntEnum):
+    """Never renumbered: two versions may run side by side during a deploy."""
+
+    WATCH = 1
+    RELEASE = 2
+    SEAL = 3
+
+
+def hold(lock: AdvisoryLock) -> None:
+    """Wait for `lock` and hold it until the transaction ends; raises RuntimeError outside of one."""
+    _require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_SPACE, lock])
 
 
 def try_hold(lock: AdvisoryLock) -> bool:
-    """Take `lock` until the transaction ends; False when somebody else has it.
-
-    Raises RuntimeError outside a transaction, where the lock would be given back at once.
-    """
-    if not connection.in_atomic_block:
-        raise RuntimeError(f"{lock.name} is held until the transaction ends; there is none.")
+    """Hold `lock` until the transaction ends, or answer False at once when somebody else does."""
+    _require_transaction()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int(lock)])
-        held: bool = cursor.fetchone()[0]
-    return held
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_SPACE, lock])
+        return bool(cursor.fetchone()[0])
+
+
+def hold_name(name: str) -> None:
+    """Wait for a lock of this very name (a caller's reference, say) and hold it until the transaction ends.
+
+    Names share 64 bits of hash: two that collide by accident only wait for one another.
+    """
+    _require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [name, _SPACE])
+
+
+@contextmanager
+def only_one(lock: AdvisoryLock) -> Iterator[bool]:
+    """True in the one process that may go on, False elsewhere; spans transactions, so that work with network
+    calls in it can be done once at a time. It ends with the database connection, so a killed process frees it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_SPACE, lock])
+        held = bool(cursor.fetchone()[0])
+    try:
+        yield held
+    finally:
+        if held:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_SPACE, lock])
+
+
+def _require_transaction() -> None:
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("This lock lasts as long as a transaction: take it inside one.")

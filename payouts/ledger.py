@@ -1,0 +1,159 @@
+"""The books: what is reserved, paid, burned and received, in double entry.
+
+Amounts are base units (USDT) or sun (TRX). Callers hold a transaction; account rows are updated once per batch,
+in name order, after the transfers are written. A pending transfer's outcome is unique in the database, so a
+second post or void of it raises IntegrityError, whoever tries.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import F
+
+from payouts.models.attempt import Attempt
+from payouts.models.ledger import Currency, LedgerAccount, LedgerTransfer, TransferKind
+from payouts.models.payout import Payout
+from routers.choices import RouterType
+
+TREASURY = "treasury"
+DEPOSITS = "deposits"
+SUSPENSE = "suspense"
+TREASURY_TRX = "treasury_trx"
+DEPOSITS_TRX = "deposits_trx"
+FEES = "fees"
+PAYABLE: dict[str, str] = {RouterType.V0: "payable_v0", RouterType.KYC: "payable_kyc"}
+
+ACCOUNTS: dict[str, Currency] = {
+    TREASURY: Currency.USDT,
+    DEPOSITS: Currency.USDT,
+    SUSPENSE: Currency.USDT,
+    PAYABLE[RouterType.V0]: Currency.USDT,
+    PAYABLE[RouterType.KYC]: Currency.USDT,
+    TREASURY_TRX: Currency.TRX,
+    DEPOSITS_TRX: Currency.TRX,
+    FEES: Currency.TRX,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Base units or sun. `available` is what a new reservation may take."""
+
+    posted: int
+    pending_out: int
+
+    @property
+    def available(self) -> int:
+        return self.posted - self.pending_out
+
+
+def treasury_balance() -> Balance:
+    """What the books say the treasury holds in USDT, and how much of it is reserved."""
+    row = LedgerAccount.objects.get(name=TREASURY)
+    return Balance(posted=row.debits_posted - row.credits_posted, pending_out=row.credits_pending)
+
+
+def reserve(payouts: Sequence[Payout]) -> list[LedgerTransfer]:
+    """Set each payout's amount aside for it (pending: debit payable, credit treasury)."""
+    names = _account_ids()
+    pending = LedgerTransfer.objects.bulk_create(
+        LedgerTransfer(
+            kind=TransferKind.PENDING,
+            debit_id=names[PAYABLE[payout.router_type]],
+            credit_id=names[TREASURY],
+            amount=payout.amount,
+            payout=payout,
+        )
+        for payout in payouts
+    )
+    _apply(pending, pending_sign=1, posted=False)
+    return pending
+
+
+def post(attempts: Sequence[Attempt]) -> None:
+    """The reserved amounts have left the treasury, each by its attempt's transaction."""
+    _apply(_outcomes(attempts, TransferKind.POST), pending_sign=-1, posted=True)
+
+
+def void(attempts: Sequence[Attempt]) -> None:
+    """The reserved amounts are free again: these attempts can never pay."""
+    _apply(_outcomes(attempts, TransferKind.VOID), pending_sign=-1, posted=False)
+
+
+def book_fees(attempts: Iterable[Attempt]) -> None:
+    """What the chain really burned for attempts in solid blocks, in sun (paid or reverted alike)."""
+    names = _account_ids()
+    _direct(
+        LedgerTransfer(
+            kind=TransferKind.DIRECT,
+            debit_id=names[FEES],
+            credit_id=names[TREASURY_TRX],
+            amount=attempt.fee,
+            payout_id=attempt.payout_id,
+            txid=attempt.txid,
+        )
+        for attempt in attempts
+        if attempt.fee
+    )
+
+
+def book_inflow(amount: int, *, note: str, currency: Currency = Currency.USDT) -> None:
+    """Something came into the treasury (base units or sun): a top-up or a stranger's gift."""
+    names = _account_ids()
+    treasury, deposits = (TREASURY, DEPOSITS) if currency == Currency.USDT else (TREASURY_TRX, DEPOSITS_TRX)
+    _direct(
+        [
+            LedgerTransfer(
+                kind=TransferKind.DIRECT,
+                debit_id=names[treasury],
+                credit_id=names[deposits],
+                amount=amount,
+                note=note,
+            )
+        ]
+    )
+
+
+def _outcomes(attempts: Sequence[Attempt], kind: TransferKind) -> list[LedgerTransfer]:
+    reserved = {
+        row.pk: row for row in LedgerTransfer.objects.filter(pk__in=[a.reservation_id for a in attempts])
+    }
+    return LedgerTransfer.objects.bulk_create(
+        LedgerTransfer(
+            kind=kind,
+            debit_id=reserved[attempt.reservation_id].debit_id,
+            credit_id=reserved[attempt.reservation_id].credit_id,
+            amount=reserved[attempt.reservation_id].amount,
+            pending_id=attempt.reservation_id,
+            payout_id=attempt.payout_id,
+            txid=attempt.txid,
+        )
+        for attempt in attempts
+    )
+
+
+def _direct(transfers: Iterable[LedgerTransfer]) -> None:
+    _apply(LedgerTransfer.objects.bulk_create(transfers), pending_sign=0, posted=True)
+
+
+def _apply(transfers: Iterable[LedgerTransfer], *, pending_sign: int, posted: bool) -> None:
+    """Move the accounts' totals by these transfers, one UPDATE an account."""
+    debits: Counter[int] = Counter()
+    credits: Counter[int] = Counter()
+    for transfer in transfers:
+        debits[transfer.debit_id] += transfer.amount
+        credits[transfer.credit_id] += transfer.amount
+    for pk in sorted(debits.keys() | credits.keys()):
+        LedgerAccount.objects.filter(pk=pk).update(
+            debits_pending=F("debits_pending") + pending_sign * debits[pk],
+            credits_pending=F("credits_pending") + pending_sign * credits[pk],
+            debits_posted=F("debits_posted") + (debits[pk] if posted else 0),
+            credits_posted=F("credits_posted") + (credits[pk] if posted else 0),
+        )
+
+
+def _account_ids() -> dict[str, int]:
+    return dict(LedgerAccount.objects.values_list("name", "pk"))

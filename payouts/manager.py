@@ -1,0 +1,29 @@
+"""PayoutManager: the only door. Every change of a payout's or an attempt's state is one of these functions."""
+
+from __future__ import annotations
+
+from payouts import execution, intake, settlement
+
+
+class PayoutManager:
+    """Each function is atomic, guarded by state, and writes timeline, audit log and events with the change."""
+
+    # Coming in and being called off
+    create = staticmethod(intake.create)
+    cancel = staticmethod(execution.cancel)
+    hold = staticmethod(execution.hold)
+
+    # On its way out
+    release = staticmethod(execution.release)
+    withdraw = staticmethod(execution.withdraw)
+    sign = staticmethod(execution.sign)
+    claim_for_sending = staticmethod(execution.claim_for_sending)
+
+    # What the chain says of it
+    include = staticmethod(settlement.include)
+    take_out_of_block = staticmethod(settlement.take_out_of_block)
+    note_absence = staticmethod(settlement.note_absence)
+    succeed = staticmethod(settlement.succeed)
+    revert = staticmethod(settlement.revert)
+    declare_dead = staticmethod(settlement.declare_dead)
+    set_aside = staticmethod(settlement.set_aside)

@@ -1,0 +1,19 @@
+"""The rows behind a payout's way; see docs/design of each module's first lines."""
+
+from payouts.models.attempt import Attempt, NodeAnswer
+from payouts.models.chain import Alarm, ChainBlock, ChainState, SignerState
+from payouts.models.ledger import LedgerAccount, LedgerTransfer
+from payouts.models.payout import Payout, PayoutTransition
+
+__all__ = [
+    "Alarm",
+    "Attempt",
+    "ChainBlock",
+    "ChainState",
+    "LedgerAccount",
+    "LedgerTransfer",
+    "NodeAnswer",
+    "Payout",
+    "PayoutTransition",
+    "SignerState",
+]

@@ -1,0 +1,45 @@
+"""The Celery tasks: thin, each safe to run twice, at once, late or never. The sweep runs every one again soon."""
+
+from __future__ import annotations
+
+import time
+
+from celery import shared_task
+
+from lucid_payments import nudge
+
+# A task that finds more work goes on for this long, then lets the next message have the worker.
+BUSY_SECONDS = 20
+
+
+@shared_task(name="payouts.tasks.release")
+def release() -> None:
+    from payouts.release import release_due
+
+    nudge.started("payouts.tasks.release")
+    until = time.monotonic() + BUSY_SECONDS
+    while release_due() and time.monotonic() < until:
+        continue
+
+
+@shared_task(name="payouts.tasks.sign")
+def sign() -> None:
+    from payouts.signer import sign_prepared
+
+    nudge.started("payouts.tasks.sign")
+    sign_prepared()
+
+
+@shared_task(name="payouts.tasks.send")
+def send() -> None:
+    from payouts.sending import send_due
+
+    nudge.started("payouts.tasks.send")
+    send_due()
+
+
+@shared_task(name="payouts.tasks.watch")
+def watch() -> None:
+    from payouts import watching
+
+    watching.watch()

@@ -1,0 +1,181 @@
+"""Moving payouts from state to state: the guarded UPDATE, and the rows that tell of it, in one transaction.
+
+Only the modules behind PayoutManager call this. They hold the payouts' row locks (`locked`), so a guard that
+doesn't match means a bug, and everything rolls back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from lucid_payments.accounts.models import User
+from lucid_payments.audit import log
+from lucid_payments.events import outbox
+from lucid_payments.money import to_decimal
+from payouts.models.attempt import Attempt
+from payouts.models.payout import HoldReason, Payout, PayoutStatus, PayoutTransition
+
+SYSTEM = "system"
+
+
+class StateConflict(Exception):
+    """A payout wasn't in the state that its row lock promised; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One payout's next state. `changes` are further columns: due_at, retries, failure_code, failure_message."""
+
+    payout: Payout
+    to: PayoutStatus
+    attempt: Attempt | None = None
+    hold: HoldReason | None = None
+    detail: str = ""
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+def locked(pks: Collection[int]) -> QuerySet[Payout]:
+    """These payouts with their rows locked, in the one order in which anybody locks them."""
+    return Payout.objects.select_for_update(of=("self",)).filter(pk__in=pks).order_by("pk")
+
+
+def move(steps: Sequence[Step], *, actor: User | str = SYSTEM, at: datetime) -> None:
+    """Write each step: state, timeline, audit entry and event. Raises StateConflict, with nothing written."""
+    if not steps:
+        return
+    changed = _update(steps, at)
+    if changed != len(steps):
+        raise StateConflict(f"{len(steps) - changed} of {len(steps)} payouts were not in the expected state")
+    record([(step, step.payout.status) for step in steps], actor=actor)
+    for step in steps:
+        step.payout.status = step.to
+        step.payout.hold_reason = step.hold
+        step.payout.version += 1
+        for name, value in step.changes.items():
+            setattr(step.payout, name, value)
+
+
+def record(steps: Iterable[tuple[Step, str]], *, actor: User | str) -> None:
+    """The rows that tell of steps: timeline, audit log, outbox. Each comes with the status before it."""
+    told = list(steps)
+    PayoutTransition.objects.bulk_create(
+        PayoutTransition(
+            payout=step.payout,
+            attempt=step.attempt,
+            from_status=before,
+            to_status=step.to,
+            hold_reason=step.hold,
+            actor_label=str(actor)[:200],
+            detail=step.detail[:500],
+        )
+        for step, before in told
+    )
+    log.record_many(
+        log.Fact(
+            action=_word(step, before),
+            actor=actor,
+            subject=step.payout,
+            details={"from": before, "to": step.to, "detail": step.detail},
+            request_id=step.payout.request_id if not before else "",
+        )
+        for step, before in told
+    )
+    outbox.emit_many(
+        outbox.Message(
+            type=_word(step, before),
+            subject_type="payout",
+            subject_id=step.payout.payout_id,
+            owner=step.payout.creator,
+            payload=_payload(step),
+        )
+        for step, before in told
+    )
+
+
+def hold(
+    payouts: QuerySet[Payout], reason: HoldReason, *, detail: str = "", until: datetime | None = None
+) -> int:
+    """Write down why scheduled payouts don't go; those that already say so are left alone. One statement for all."""
+    with connection.cursor() as cursor:
+        pks, parameters = payouts.filter(status=PayoutStatus.SCHEDULED).values("pk").query.sql_with_params()
+        cursor.execute(
+            f"""
+            WITH held AS (
+                UPDATE payouts_payout SET hold_reason = %s, due_at = coalesce(%s, due_at)
+                WHERE id IN ({pks}) AND status = 'scheduled'
+                  AND (hold_reason IS DISTINCT FROM %s OR %s::timestamptz IS NOT NULL)
+                RETURNING id
+            )
+            INSERT INTO payouts_payouttransition
+                (payout_id, from_status, to_status, hold_reason, actor_label, detail)
+            SELECT id, 'scheduled', 'scheduled', %s, 'system', %s FROM held
+            """,  # noqa: S608 - `pks` is SQL that Django made, its values are parameters
+            [reason, until, *parameters, reason, until, reason, detail[:500]],
+        )
+        return int(cursor.rowcount)
+
+
+def _update(steps: Sequence[Step], at: datetime) -> int:
+    rows = [
+        (
+            step.payout.pk,
+            step.payout.version,
+            step.payout.status,
+            step.to,
+            step.hold,
+            step.changes.get("due_at", step.payout.due_at),
+            step.changes.get("retries", step.payout.retries),
+            step.changes.get("failure_code", step.payout.failure_code),
+            step.changes.get("failure_message", step.payout.failure_message),
+            at if step.to in ("confirmed", "failed", "cancelled", "rejected") else None,
+        )
+        for step in steps
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE payouts_payout AS payout
+            SET status = step.after, hold_reason = step.hold, due_at = step.due_at, retries = step.retries,
+                failure_code = step.code, failure_message = step.message, ended_at = step.ended_at,
+                version = payout.version + 1
+            FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
+                        %s::smallint[], %s::text[], %s::text[], %s::timestamptz[])
+                AS step (id, version, before, after, hold, due_at, retries, code, message, ended_at)
+            WHERE payout.id = step.id AND payout.version = step.version AND payout.status = step.before
+            """,
+            [[_plain(value) for value in column] for column in zip(*rows, strict=True)],
+        )
+        return int(cursor.rowcount)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, str) else value
+
+
+def _word(step: Step, before: str) -> str:
+    return f"payout.{step.to}" if before else "payout.created"
+
+
+def _payload(step: Step) -> dict[str, Any]:
+    payout = step.payout
+    return {
+        "payout_id": payout.payout_id,
+        "reference_id": payout.reference_id,
+        "status": Payout(status=step.to).public_status,
+        "amount_usdt": str(to_decimal(payout.amount)),
+        "recipient_address": payout.recipient_address,
+        "hold_reason": step.hold,
+        "txid": step.attempt.txid if step.attempt and step.attempt.signed_transaction else None,
+        "failure": _failure(step),
+    }
+
+
+def _failure(step: Step) -> dict[str, str] | None:
+    code = step.changes.get("failure_code")
+    return {"code": code, "message": step.changes["failure_message"]} if code else None

@@ -1,0 +1,172 @@
+"""What became of attempts, on the word of two providers: paid, reverted, dead, or not to be said yet."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from payouts import chain
+from payouts.manager import PayoutManager
+from payouts.models.attempt import Attempt
+from payouts.settlement import Outcome
+from payouts.tron.answers import BlockHeader, TransactionInfo
+from payouts.tron.errors import NodeError
+from payouts.tron.node import Node
+from payouts.tron.transfer import TransferIntent
+from payouts.tron.verdict import AbsenceRound, Settled, Finding, agree, is_dead, judge
+
+log = logging.getLogger(__name__)
+
+
+def intent_of(attempt: Attempt) -> TransferIntent:
+    """What the attempt is meant to do, recipient and amount taken from the payout itself."""
+    return TransferIntent(
+        payout_id=attempt.payout.payout_id,
+        attempt_id=str(attempt.pk),
+        owner=attempt.owner_address,
+        recipient=attempt.payout.recipient_address,
+        amount=attempt.payout.amount,
+        contract=attempt.contract_address,
+        fee_limit_sun=attempt.fee_limit,
+        expiration_ms=attempt.expiration_ms,
+        raw_data=bytes(attempt.raw_data),
+    )
+
+
+def settle_block(number: int, attempts: Sequence[Attempt]) -> int:
+    """Judge attempts that stand in a solid block, on every node's word about that block."""
+    told = chain.pool().every(lambda node: _testify_block(node, number))
+    return _settle(
+        attempts,
+        [finding for words in told.values() if not isinstance(words, NodeError) for finding in words],
+    )
+
+
+def settle_by_id(attempt: Attempt) -> bool:
+    """Judge one attempt by asking every node for its txid. False when it can't be said yet."""
+    told = chain.pool().every(lambda node: _testify(node, attempt.txid))
+    words = [word for word in told.values() if not isinstance(word, NodeError)]
+    found = [word for word in words if word is not None]
+    if found and len(found) < len(words):
+        log.warning("nodes disagree whether %s is in a solid block", attempt.txid)
+        return False
+    return bool(_settle([attempt], found))
+
+
+def bury(attempt: Attempt, control_txid: str) -> bool:
+    """Apply the dead rule to an expired attempt; True when it is proven that it can never land."""
+    if not control_txid:
+        return False
+    rounds = [
+        seen
+        for seen in chain.pool().every(lambda node: _look_for(node, attempt.txid, control_txid)).values()
+        if not isinstance(seen, NodeError)
+    ]
+    required = chain.required_operators()
+    earlier = [_round_from_json(told) for told in attempt.absence or []]
+    if is_dead(earlier, rounds, expiration_ms=attempt.expiration_ms, required=required):
+        return bool(PayoutManager.declare_dead([attempt.pk]))
+    if any(seen.info_found or seen.transaction_found for seen in rounds):
+        PayoutManager.note_absence(attempt.pk, None)
+        settle_by_id(attempt)
+    elif not earlier or _went_back(earlier, rounds):
+        absent = [seen for seen in rounds if seen.valid(attempt.expiration_ms)]
+        if len({seen.operator for seen in absent}) >= required:
+            PayoutManager.note_absence(attempt.pk, [asdict(seen) for seen in absent])
+    return False
+
+
+def _settle(attempts: Sequence[Attempt], findings: Iterable[Finding]) -> int:
+    by_txid: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_txid.setdefault(finding.info.txid, []).append(finding)
+    paid: list[Outcome] = []
+    reverted: list[Outcome] = []
+    settled = 0
+    for attempt in attempts:
+        words = by_txid.get(attempt.txid, [])
+        info = agree(words, required=chain.required_operators())
+        if info is None:
+            if words:
+                log.warning("nodes differ about %s, nothing is decided", attempt.txid)
+            continue
+        verdict = judge(info, intent_of(attempt))
+        outcome = _outcome(attempt, info, words[0].block_id, verdict.reason)
+        match verdict.settled:
+            case Settled.SUCCEEDED:
+                paid.append(outcome)
+            case Settled.REVERTED:
+                reverted.append(outcome)
+            case Settled.SUCCEEDED_DIFFERENTLY:
+                settled += PayoutManager.set_aside(outcome)
+    if paid:
+        settled += PayoutManager.succeed(paid)
+    if reverted:
+        settled += PayoutManager.revert(reverted)
+    return settled
+
+
+def _outcome(attempt: Attempt, info: TransactionInfo, block_id: str, reason: str) -> Outcome:
+    return Outcome(
+        attempt_pk=attempt.pk,
+        block_number=info.block_number,
+        block_id=block_id,
+        block_time_ms=info.block_timestamp_ms,
+        result=info.result,
+        fee=info.fee_sun,
+        energy_used=info.energy_usage_total,
+        bandwidth_used=info.net_usage or attempt_bandwidth(info),
+        detail=reason,
+    )
+
+
+def attempt_bandwidth(info: TransactionInfo) -> int:
+    """Bandwidth points of a transaction whose bandwidth was burned: a receipt shows them as sun alone."""
+    price = chain.parameters().get().bandwidth_price_sun
+    return info.net_fee_sun // price if price else 0
+
+
+def _testify_block(node: Node, number: int) -> list[Finding]:
+    block = node.block(number, solid=True)
+    if block is None:
+        return []
+    infos = node.block_infos(number, solid=True)
+    return [Finding(node.name, node.operator, block.header.block_id, info) for info in infos]
+
+
+def _testify(node: Node, txid: str) -> Finding | None:
+    info = node.info(txid, solid=True)
+    if info is None:
+        return None
+    block = node.block(info.block_number, solid=True)
+    return Finding(node.name, node.operator, block.header.block_id, info) if block else None
+
+
+def _look_for(node: Node, txid: str, control_txid: str) -> AbsenceRound:
+    """The look-ups of the dead rule on one node, in the order in which they prove something."""
+    before = node.solid_head()
+    info = node.info(txid, solid=True)
+    transaction = node.transaction(txid, solid=True)
+    control = node.info(control_txid, solid=True)
+    return AbsenceRound(
+        node=node.name,
+        operator=node.operator,
+        solid_before=before,
+        solid_after=node.solid_head(),
+        info_found=info is not None,
+        transaction_found=transaction is not None,
+        control_found=control is not None,
+    )
+
+
+def _went_back(earlier: Sequence[AbsenceRound], rounds: Sequence[AbsenceRound]) -> bool:
+    """A solid head below the first round's: that round proves nothing any more."""
+    first = {seen.operator: seen.solid_after.number for seen in earlier}
+    return any(seen.solid_before.number < first.get(seen.operator, 0) for seen in rounds)
+
+
+def _round_from_json(told: dict[str, Any]) -> AbsenceRound:
+    headers = {name: BlockHeader(**told[name]) for name in ("solid_before", "solid_after")}
+    return AbsenceRound(**{**told, **headers})

@@ -1,0 +1,78 @@
+"""The watcher's round: read the heads, the treasury, the new blocks; settle what they decide.
+
+Node calls grow with blocks, not with payouts, and an idle system makes few.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from lucid_payments import clock
+from lucid_payments.locks import AdvisoryLock, only_one
+from payouts import chain, scanning, treasury
+from payouts.models.attempt import UNRESOLVED, Attempt
+from payouts.models.chain import ChainState
+from payouts.models.payout import Payout, PayoutStatus
+from payouts.tron.errors import NoUsableNode
+from payouts.tron.health import Heads
+
+IDLE_EVERY = timedelta(seconds=30)
+
+
+def watch() -> bool:
+    """One round of watching, unless the system is idle and looked lately; False when it didn't look."""
+    state = chain.state()
+    if _idle() and state.read_at is not None and timedelta(0) <= clock.now() - state.read_at < IDLE_EVERY:
+        return False
+    return poll()
+
+
+def poll() -> bool:
+    """One round of watching now. False when another process is at it, or no node can be used."""
+    with only_one(AdvisoryLock.WATCH) as mine:
+        if not mine:
+            return False
+        now = clock.from_ms(chain.start_round())
+        pool = chain.pool()
+        pool.load_quarantines(chain.state().quarantine)
+        heads = pool.heads()
+        state = _write_heads(heads, now)
+        if state.operators_usable == 0:
+            return False
+        scanning.scan(state)
+        treasury.read(state)
+        return True
+
+
+def _idle() -> bool:
+    """Nothing on its way and nothing due: the chain may go on without us."""
+    on_its_way = Attempt.objects.filter(Q(state__in=UNRESOLVED) | Q(state="prepared")).exists()
+    due = Payout.objects.filter(status=PayoutStatus.SCHEDULED, due_at__lte=clock.now()).exists()
+    return not on_its_way and not due
+
+
+@transaction.atomic
+def _write_heads(heads: Heads, now: datetime) -> ChainState:
+    """Share this reading. What two providers' lower head says counts; the solid head never goes back."""
+    state = ChainState.objects.select_for_update().get(pk=1)
+    backwards = state.read_at is not None and now < state.read_at
+    state.quarantine = chain.pool().quarantines()
+    state.operators_usable = len(heads.operators)
+    try:
+        head, solid = heads.head, heads.solid
+    except NoUsableNode:
+        state.operators_usable = 0
+        state.save()
+        return state
+    off = abs(head.timestamp_ms - clock.to_ms(now)) > chain.MAXIMUM_CLOCK_DIFFERENCE_MS
+    state.clock_trips = min(state.clock_trips + 1, 100) if off or backwards else 0
+    state.head_number, state.head_time_ms = head.number, head.timestamp_ms
+    if solid.number >= state.solid_number:
+        state.solid_number, state.solid_id = solid.number, solid.block_id
+        state.solid_time_ms = solid.timestamp_ms
+    state.read_at = now
+    state.save()
+    return state
