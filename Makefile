@@ -1,0 +1,52 @@
+# Every target makes its own virtual environment and installs the lock; the second call is instant.
+# PYTHON=… names the Python (3.11 to 3.13); VENV=… where the environment goes.
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+export VENV ?= .venv
+export PYTHON ?=
+
+# `exec` hands make's signals to the program itself: Ctrl-C and SIGTERM stop the demo and not just make.
+RUN := exec "$(VENV)/bin/python"
+
+.PHONY: help demo demo-reset test lint bench prove lock
+
+help:
+	@sed -n 's/^##  *//p' Makefile
+
+## make demo        everything on this machine at http://127.0.0.1:8080 (DEMO_PORT, DEMO_DIR)
+demo:
+	@bash scripts/install runtime
+	@$(RUN) -m lucid_payments.embedded start
+
+## make demo-reset  forget the demo and start afresh
+demo-reset:
+	@bash scripts/install runtime
+	@$(RUN) -m lucid_payments.embedded reset
+
+## make test        the suite, on real PostgreSQL and Valkey (REQUIRE_ALL=1: no group may be left out)
+test:
+	@bash scripts/install dev
+	@$(RUN) -m tests.groups
+
+## make lint        ruff, mypy, import-linter, bandit, missing migrations
+lint:
+	@bash scripts/install dev
+	@PATH="$(abspath $(VENV))/bin:$$PATH" exec bash scripts/lint
+
+## make bench       2,000 payouts on the devnet, with the figures of each
+bench:
+	@bash scripts/install dev
+	@$(RUN) -m tests.load
+
+## make prove       what is too long for `make test`
+prove:
+	@bash scripts/install dev
+	@$(RUN) -m tests.groups --prove
+
+## make lock        resolve pyproject.toml again into the two locks (needs uv and the network)
+lock:
+	uv lock -q
+	uv export -q --no-header --no-annotate --no-emit-project --format requirements-txt --no-dev -o requirements.lock
+	uv export -q --no-header --no-annotate --no-emit-project --format requirements-txt --all-groups -o requirements-dev.lock
