@@ -29,7 +29,9 @@ def has_key() -> bool:
 
 def sign(position: int, head: str) -> str:
     """HMAC-SHA-256, in hex, of a position and its hash."""
-    return hmac.new(_key(settings.AUDIT_SEAL_KEY_FILE), f"{position}:{head}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(
+        _key(settings.AUDIT_SEAL_KEY_FILE), f"{position}:{head}".encode(), hashlib.sha256
+    ).hexdigest()
 
 
 def is_signed_by_us(head: AuditHead) -> bool:
@@ -37,7 +39,7 @@ def is_signed_by_us(head: AuditHead) -> bool:
 
 
 def sign_when_due(seal: AuditSeal) -> None:
-    """Sign the chain's head if it moved and the last signature is an hour old; log it too, outside the database."""
+    """Sign the chain's head if it moved since an hour ago; log it too, outside the database."""
     last = AuditHead.objects.order_by("-id").first()
     if last is not None and (last.position == seal.position or clock.now() - last.at < INTERVAL):
         return
@@ -50,5 +52,7 @@ def sign_when_due(seal: AuditSeal) -> None:
 def _key(file: str) -> bytes:
     key = Path(file).read_bytes().strip()
     if len(key) < MINIMUM_KEY_BYTES:
-        raise ImproperlyConfigured(f"AUDIT_SEAL_KEY_FILE: the key must have {MINIMUM_KEY_BYTES} bytes or more.")
+        raise ImproperlyConfigured(
+            f"AUDIT_SEAL_KEY_FILE: the key must have {MINIMUM_KEY_BYTES} bytes or more."
+        )
     return key

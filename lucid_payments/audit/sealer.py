@@ -1,9 +1,9 @@
 """The sealer: chains the entries that can no longer be overtaken.
 
-Ids come from a sequence, so a row with a lower id may be committed after one with a higher id; whoever chained
-by id alone would pass over it. Every entry therefore carries its writer's transaction id. A transaction older
-than the oldest one still running has ended for good, and no later one can get a lower number: in the order
-(transaction, id) everything below that bound is complete.
+Ids come from a sequence, so a row with a lower id may be committed after one with a higher id; whoever
+chained by id alone would pass over it. Every entry therefore carries its writer's transaction id. A
+transaction older than the oldest one still running has ended for good, and no later one can get a lower
+number: in the order (transaction, id) everything below that bound is complete.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from lucid_payments.locks import AdvisoryLock, try_hold
 
 BATCH: Final = 2_000
 
-# A visible row whose transaction number our own server hasn't reached was restored from another server's dump:
-# it is as complete as can be. When the last sealed row is such a one, the scan starts from the beginning, for
-# the new server's numbers are lower.
+# A visible row whose transaction number our own server hasn't reached was restored from another server's
+# dump: it is as complete as can be. When the last sealed row is such a one, the scan starts from the
+# beginning, for the new server's numbers are lower.
 _READY: Final = f"""
 WITH bounds AS (
     SELECT pg_snapshot_xmin(s) AS oldest_running, pg_snapshot_xmax(s) AS next_new FROM pg_current_snapshot() s
@@ -28,7 +28,7 @@ WITH bounds AS (
     SELECT e.transaction FROM audit_auditseal s JOIN audit_auditentry e ON e.id = s.entry_id
     ORDER BY s.position DESC LIMIT 1
 ), start AS (
-    SELECT coalesce((SELECT transaction FROM last_sealed, bounds WHERE transaction < next_new), '0'::xid8) AS at
+    SELECT coalesce((SELECT transaction FROM last_sealed, bounds WHERE transaction < next_new), '0') AS at
 )
 SELECT {chain.ENTRY_COLUMNS}
 FROM audit_auditentry e
@@ -52,7 +52,7 @@ def seal() -> int:
 
 @transaction.atomic
 def _seal_batch() -> int:
-    if not try_hold(AdvisoryLock.AUDIT_SEALER):
+    if not try_hold(AdvisoryLock.SEAL):
         return 0
     # Read after the lock is held: the head can't move any more.
     head = AuditSeal.objects.order_by("-position").first()
@@ -67,7 +67,8 @@ def _seal_batch() -> int:
 def _ready_entries() -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(_READY)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def _linked(head: AuditSeal | None, entries: list[tuple[Any, ...]]) -> list[AuditSeal]:

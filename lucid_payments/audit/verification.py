@@ -27,7 +27,7 @@ WHERE NOT EXISTS (SELECT FROM audit_auditseal s WHERE s.entry_id = e.id)
 
 @dataclass(slots=True)
 class Report:
-    """What `verify` found. `damage` has one sentence for each wrong place; `unsealed` entries are only young."""
+    """What `verify` found. `damage` has a sentence for each wrong place, `unsealed` is no damage."""
 
     sealed: int = 0
     head: str = chain.GENESIS

@@ -33,7 +33,11 @@ class Command(BaseCommand):
         self.stdout.write(f"sealed: {report.sealed}, head {report.sealed}:{report.head}")
         signed = "their signatures too" if heads.has_key() else "not their signatures: no AUDIT_SEAL_KEY_FILE"
         self.stdout.write(f"signed heads checked: {report.heads_checked} ({signed})")
-        oldest = f", the oldest of {report.oldest_unsealed:%Y-%m-%d %H:%M:%S} UTC" if report.oldest_unsealed else ""
+        oldest = (
+            f", the oldest of {report.oldest_unsealed:%Y-%m-%d %H:%M:%S} UTC"
+            if report.oldest_unsealed
+            else ""
+        )
         self.stdout.write(f"not yet sealed: {report.unsealed}{oldest}")
         for sentence in report.damage:
             self.stdout.write(self.style.ERROR(sentence))
