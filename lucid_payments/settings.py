@@ -138,6 +138,21 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 1.0,
         "options": {"expires": 10},
     },
+    # The sweep: finds what a lost nudge would have told of.
+    "release what is due": {"task": "payouts.tasks.release", "schedule": 3.0, "options": {"expires": 10}},
+    "sign what is prepared": {"task": "payouts.tasks.sign", "schedule": 3.0, "options": {"expires": 10}},
+    "send what isn't seen yet": {"task": "payouts.tasks.send", "schedule": 3.0, "options": {"expires": 10}},
+    "watch the chain": {
+        "task": "payouts.tasks.watch",
+        "schedule": env.integer("WATCH_SECONDS", 3, minimum=1, maximum=30),
+        "options": {"expires": 10},
+    },
+}
+CELERY_TASK_ROUTES = {
+    "payouts.tasks.release": {"queue": "release"},
+    "payouts.tasks.send": {"queue": "send"},
+    "payouts.tasks.watch": {"queue": "watch"},
+    "payouts.tasks.sign": {"queue": "sign"},
 }
 
 # --- TRON -------------------------------------------------------------------------------------------------

@@ -1,0 +1,48 @@
+"""Who the token says is calling, and whether that user may still call."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import AuthenticationFailed as SimpleJwtFailure
+from rest_framework_simplejwt.tokens import Token
+
+from lucid_payments.accounts.models import User
+from lucid_payments.api import errors
+
+
+class TokenAuthentication(JWTAuthentication):
+    """A bearer token of ours. Raises MissingToken, which never says what was wrong with it."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Token] | None:
+        try:
+            return super().authenticate(request)
+        except SimpleJwtFailure:
+            raise errors.MissingToken from None
+
+    def get_user(self, validated_token: Token) -> Any:
+        """The user's row as it is now, so that a role or an account taken away counts at once."""
+        user = User.objects.filter(public_id=_uuid(validated_token["sub"]), is_active=True).first()
+        if user is None:
+            raise errors.MissingToken
+        return user
+
+
+class OptionalTokenAuthentication(TokenAuthentication):
+    """For what strangers may read too: a bad token is as good as none."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Token] | None:
+        try:
+            return super().authenticate(request)
+        except errors.MissingToken:
+            return None
+
+
+def _uuid(text: Any) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except (ValueError, TypeError, AttributeError):
+        raise errors.MissingToken from None

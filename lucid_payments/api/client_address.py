@@ -1,0 +1,29 @@
+"""Who is calling, where no token says so."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Final
+
+from django.conf import settings
+from django.http import HttpRequest
+
+GATEWAY_TOKEN_HEADER: Final = "X-Lucid-Gateway-Token"  # noqa: S105
+CLIENT_HEADER: Final = "X-Lucid-Client"
+# Behind a Unix socket there is no peer address; all who come without the gateway share one.
+LOCAL: Final = "local"
+
+
+def client_of(request: HttpRequest) -> str:
+    """The peer or Tor circuit as the gateway names it, believed with its token alone; else the peer."""
+    if is_from_gateway(request):
+        named = request.headers.get(CLIENT_HEADER, "").strip()[:64]
+        if named:
+            return f"gateway:{named}"
+    return request.META.get("REMOTE_ADDR") or LOCAL
+
+
+def is_from_gateway(request: HttpRequest) -> bool:
+    given = request.headers.get(GATEWAY_TOKEN_HEADER, "")
+    expected = str(settings.GATEWAY_TOKEN)
+    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())

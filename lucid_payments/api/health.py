@@ -1,0 +1,184 @@
+"""Health: what the service says of itself and of what it stands on.
+
+The parts that know about TRON and the limits stand above this app and register themselves
+with `register_check`.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.executor import MigrationExecutor
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from lucid_payments.accounts.authentication import OptionalTokenAuthentication
+from lucid_payments.accounts.models import User
+from lucid_payments.api import errors
+from lucid_payments.api.error_shape import body_of, headers_of
+from lucid_payments.api.views import LucidView
+from lucid_payments.celery import app as celery_app
+
+logger = logging.getLogger(__name__)
+
+HEALTHY: Final = "healthy"
+UNHEALTHY: Final = "unhealthy"
+DISABLED: Final = "disabled"
+TIMEOUT_SECONDS: Final = 1
+
+# A check's answer always has `status`. It is told whether the caller may see exact figures.
+Check = Callable[[bool], dict[str, Any]]
+_checks: dict[str, Check] = {}
+# What counts as well, per check; a breaker is well when closed.
+_WELL: Final = frozenset({HEALTHY, DISABLED, "closed"})
+_UNKNOWN: Final[dict[str, dict[str, Any]]] = {
+    "tron": {"status": UNHEALTHY, "network": None, "latest_block": None},
+    "circuit_breaker": {"status": None, "daily_limit_remaining": None, "hourly_limit_remaining": None},
+}
+
+
+def register_check(name: str, function: Check) -> None:
+    """Let `function` answer for `checks.<name>`; called from an `AppConfig.ready`."""
+    _checks[name] = function
+
+
+class HealthView(LucidView):
+    authentication_classes = ()
+    permission_classes = ()
+    rate_limits = {"GET": 120}
+
+    def get(self, request: Request) -> Response:
+        database_is_there = _database_is_there()
+        checks = _report(database_is_there, exact=database_is_there and _has_token(request))
+        body: dict[str, Any] = {
+            "status": _overall(database_is_there, checks),
+            "service": settings.SERVICE_NAME,
+            "version": settings.VERSION,
+            "timestamp": datetime.now(UTC),
+            "checks": checks,
+        }
+        if database_is_there:
+            return Response(body)
+        error = errors.Unavailable()
+        body |= body_of(error, request._request)
+        return Response(body, status=error.status, headers=headers_of(error))
+
+
+class LiveView(LucidView):
+    """The process answers."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    rate_limits = {"GET": 120}
+
+    def get(self, request: Request) -> Response:
+        return Response({"status": "alive"})
+
+
+class ReadyView(LucidView):
+    """Whether requests may be sent here; `deep=1` asks for TRON too."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    rate_limits = {"GET": 120}
+
+    def get(self, request: Request) -> Response:
+        missing = []
+        if not _database_is_there():
+            missing.append("database")
+        elif not migrations_are_done():
+            missing.append("migrations")
+        elif request.query_params.get("deep") == "1" and _ask("tron", False)["status"] not in _WELL:
+            missing.append("tron")
+        if missing:
+            raise errors.Unavailable({"missing": missing})
+        return Response({"status": "ready"})
+
+
+_migrated = False
+
+
+def migrations_are_done() -> bool:
+    """Whether the database has every migration of this code; a yes is remembered."""
+    global _migrated
+    if not _migrated:
+        executor = MigrationExecutor(connection)
+        _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return _migrated
+
+
+def _report(database_is_there: bool, *, exact: bool) -> dict[str, dict[str, Any]]:
+    database = {
+        "status": HEALTHY if database_is_there else UNHEALTHY,
+        "connection": "connected" if database_is_there else "disconnected",
+    }
+    return {
+        "tron": _ask("tron", exact) if database_is_there else _UNKNOWN["tron"],
+        "tor": {"status": _tor()},
+        "database": database,
+        "mongo": dict(database),  # the old name, deprecated
+        "broker": {"status": _broker()},
+        "circuit_breaker": _ask("circuit_breaker", exact)
+        if database_is_there
+        else _UNKNOWN["circuit_breaker"],
+    }
+
+
+def _overall(database_is_there: bool, checks: dict[str, dict[str, Any]]) -> str:
+    if not database_is_there:
+        return UNHEALTHY
+    return HEALTHY if all(check["status"] in _WELL for check in checks.values()) else "degraded"
+
+
+def _ask(name: str, exact: bool) -> dict[str, Any]:
+    check = _checks.get(name)
+    if check is None:
+        return _UNKNOWN[name]
+    try:
+        return check(exact)
+    except Exception:
+        # Health answers whatever else is broken; the log says what.
+        logger.exception("the health check %s failed", name)
+        return _UNKNOWN[name]
+
+
+def _has_token(request: Request) -> bool:
+    found = OptionalTokenAuthentication().authenticate(request)
+    return found is not None and isinstance(found[0], User)
+
+
+def _database_is_there() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (DatabaseError, InterfaceError):
+        connection.close()
+        return False
+    return True
+
+
+def _broker() -> str:
+    try:
+        with celery_app.connection_for_write(connect_timeout=TIMEOUT_SECONDS) as broker:
+            broker.ensure_connection(max_retries=1, timeout=TIMEOUT_SECONDS)
+    except Exception:  # noqa: BLE001 - each transport has errors of its own
+        return UNHEALTHY
+    return HEALTHY
+
+
+def _tor() -> str:
+    if not settings.TOR_PROXY:
+        return DISABLED
+    proxy = urlsplit(settings.TOR_PROXY)
+    try:
+        socket.create_connection((proxy.hostname, proxy.port or 9050), timeout=TIMEOUT_SECONDS).close()
+    except OSError:
+        return UNHEALTHY
+    return HEALTHY

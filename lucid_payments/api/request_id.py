@@ -1,0 +1,35 @@
+"""A request's name: the caller's own if it is well formed, else a new one."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
+
+HEADER: Final = "X-Request-ID"
+_META_KEY: Final = "lucid.request_id"
+_WELL_FORMED: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+
+def request_id_of(request: HttpRequest) -> str:
+    """The id of this request; made on the first call."""
+    found = request.META.get(_META_KEY)
+    if not isinstance(found, str):
+        asked = request.headers.get(HEADER, "")
+        found = asked if _WELL_FORMED.fullmatch(asked) else f"req_{uuid.uuid4().hex}"
+        request.META[_META_KEY] = found
+    return found
+
+
+class RequestIdMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_id = request_id_of(request)
+        response = self.get_response(request)
+        response[HEADER] = request_id
+        return response

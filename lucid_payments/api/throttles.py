@@ -1,0 +1,76 @@
+"""The contract's limits per minute, counted by django-ratelimit: its counter is atomic, DRF's isn't."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+from django_ratelimit.core import get_usage
+from redis.exceptions import RedisError
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from lucid_payments.accounts.models import User
+from lucid_payments.api import errors
+from lucid_payments.api.client_address import client_of
+
+if TYPE_CHECKING:
+    # REST framework's views import this module, by its name in the settings.
+    from rest_framework.views import APIView
+
+WINDOW: Final = 60
+_META_KEY: Final = "lucid.rate_limit"
+
+logger = logging.getLogger(__name__)
+
+
+class ContractThrottle(BaseThrottle):
+    """`view.rate_limits` gives the limit per minute and method, per user where there is one, else per client.
+
+    Raises RateLimited above it. With the cache away, reads pass and everything else is refused: what creates
+    money must not run uncounted.
+    """
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        limits: dict[str, int] = getattr(view, "rate_limits", {})
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        if method in limits:
+            limit = limits[method] * settings.RATE_LIMIT_FACTOR
+            self._count(request, f"{type(view).__name__}.{method}", limit)
+        return True
+
+    def _count(self, request: Request, group: str, limit: int) -> None:
+        who = (
+            f"user:{request.user.pk}"
+            if isinstance(request.user, User)
+            else f"ip:{client_of(request._request)}"
+        )
+        try:
+            usage = get_usage(
+                request._request, group=group, key=lambda _, __: who, rate=(limit, WINDOW), increment=True
+            )
+        except RedisError:
+            usage = None
+        if usage is None or usage["time_left"] < 0:
+            logger.warning("rate limits can't be counted: the cache is away")
+            if request.method not in SAFE_METHODS:
+                raise errors.Unavailable()
+            return
+        request._request.META[_META_KEY] = usage
+        if usage["should_limit"]:
+            wait = max(1, usage["time_left"])
+            details = {"limit": limit, "window": WINDOW, "retry_after": wait}
+            raise errors.RateLimited(details, retry_after=wait)
+
+
+def add_headers(request: HttpRequest, response: HttpResponseBase) -> None:
+    """X-RateLimit-*: the limit, what is left of it, and when (epoch seconds) it is whole again."""
+    usage: dict[str, Any] | None = request.META.get(_META_KEY)
+    if usage is not None:
+        response["X-RateLimit-Limit"] = str(usage["limit"])
+        response["X-RateLimit-Remaining"] = str(max(0, usage["limit"] - usage["count"]))
+        response["X-RateLimit-Reset"] = str(int(time.time()) + usage["time_left"])

@@ -1,0 +1,15 @@
+"""The addresses under /api/payment that belong to no business app."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from lucid_payments.accounts.views import TokenView
+from lucid_payments.api.health import HealthView, LiveView, ReadyView
+
+urlpatterns = [
+    path("auth/token", TokenView.as_view()),
+    path("health", HealthView.as_view()),
+    path("health/live", LiveView.as_view()),
+    path("health/ready", ReadyView.as_view()),
+]

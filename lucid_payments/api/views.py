@@ -1,0 +1,29 @@
+"""The base of every API view."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from lucid_payments.accounts.models import User
+from lucid_payments.api import throttles
+
+
+class LucidView(APIView):
+    """A view says per method which permission it asks for and how many requests a minute it takes."""
+
+    permissions: ClassVar[dict[str, str]] = {}
+    rate_limits: ClassVar[dict[str, int]] = {}
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        throttles.add_headers(request._request, final)
+        final["Cache-Control"] = "no-store"
+        return final
+
+
+def caller(request: Request) -> User:
+    """The user behind a request that has passed the gate."""
+    return cast(User, request.user)
