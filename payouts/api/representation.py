@@ -1,0 +1,85 @@
+"""A payout as its readers see it: every field always there, null when unknown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+
+from lucid_payments.money import to_decimal
+from payouts.api import estimates
+from payouts.models import Attempt, ChainState, Payout
+from payouts.models.attempt import AttemptState
+from payouts.models.payout import PayoutStatus, Priority
+
+REQUIRED_CONFIRMATIONS = 19
+
+# Bytes that may be, or were, seen on the chain: an unsigned or withdrawn transaction never is.
+_PUBLIC = (AttemptState.SIGNED, AttemptState.SENT, AttemptState.INCLUDED, AttemptState.SUCCEEDED)
+_ATTEMPT_COLUMNS = ("payout_id", "state", "txid", "block_number", "block_timestamp", "fee", "first_sent_at")
+
+
+def with_what_is_shown(payouts: QuerySet[Payout]) -> QuerySet[Payout]:
+    """The same payouts with what `represent` reads, in two queries."""
+    attempts = Attempt.objects.only(*_ATTEMPT_COLUMNS).order_by("id")
+    return payouts.select_related("retry_of").prefetch_related(Prefetch("attempts", attempts))
+
+
+def head_number() -> int:
+    """The chain's latest block as the watcher last saw it; 0 before the first look."""
+    return ChainState.objects.filter(pk=1).values_list("head_number", flat=True).first() or 0
+
+
+def represent(payout: Payout, *, head: int, at: datetime) -> dict[str, Any]:
+    """The contract's fields. `head` is the latest block, `at` the time (UTC) that estimates count from."""
+    attempt = _shown_attempt(payout)
+    return {
+        "payout_id": payout.payout_id,
+        "status": payout.public_status,
+        "recipient_address": payout.recipient_address,
+        "amount_usdt": to_decimal(payout.amount),
+        "reason": payout.reason,
+        "router_type": payout.router_type,
+        "priority": Priority(payout.priority).label,
+        "batch_type": payout.batch_type,
+        "session_id": payout.session_id,
+        "node_id": payout.node_id,
+        "batch_id": None,
+        "reference_id": payout.reference_id,
+        "retry_of": payout.retry_of.payout_id if payout.retry_of else None,
+        "custom_data": payout.custom_data,
+        "txid": attempt.txid if attempt else None,
+        "confirmations": confirmations(attempt, head),
+        "block_number": attempt.block_number if attempt else None,
+        "block_timestamp": attempt.block_timestamp if attempt else None,
+        "fee_trx": to_decimal(attempt.fee) if attempt and attempt.fee is not None else None,
+        "hold_reason": payout.hold_reason,
+        "failure": _failure(payout),
+        "estimated_completion": estimates.completion(payout, attempt, at),
+        "created_at": payout.created_at,
+        "confirmed_at": payout.ended_at if payout.status == PayoutStatus.CONFIRMED else None,
+        "request_id": payout.request_id or None,
+    }
+
+
+def confirmations(attempt: Attempt | None, head: int) -> int:
+    """Blocks that stand on the transaction: up to 18 while the head may still change, 19 once it is solid."""
+    if attempt is None or attempt.block_number is None:
+        return 0
+    if attempt.state in (AttemptState.SUCCEEDED, AttemptState.REVERTED):
+        return REQUIRED_CONFIRMATIONS
+    return max(1, min(REQUIRED_CONFIRMATIONS - 1, head - attempt.block_number + 1))
+
+
+def _shown_attempt(payout: Payout) -> Attempt | None:
+    """The attempt that pays, or the last one that failed in a block when the payout has failed for good."""
+    states = [*_PUBLIC, AttemptState.REVERTED] if payout.status == PayoutStatus.FAILED else _PUBLIC
+    shown = [attempt for attempt in payout.attempts.all() if attempt.state in states]
+    return shown[-1] if shown else None
+
+
+def _failure(payout: Payout) -> dict[str, Any] | None:
+    if not payout.failure_code and not payout.failure_message:
+        return None
+    return {"code": payout.failure_code, "message": payout.failure_message}

@@ -1,0 +1,67 @@
+"""The payout endpoints: create, read one, list."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from lucid_payments import clock
+from lucid_payments.accounts import roles
+from lucid_payments.api import idempotency, pagination
+from lucid_payments.api.errors import PayoutNotFound
+from lucid_payments.api.idempotency import Answer
+from lucid_payments.api.request_id import request_id_of
+from lucid_payments.api.views import LucidView, caller
+from payouts.api import filters
+from payouts.api.access import visible_to
+from payouts.api.representation import head_number, represent, with_what_is_shown
+from payouts.api.serializers import PayoutOrderSerializer
+from payouts.manager import PayoutManager
+
+
+class PayoutsView(LucidView):
+    permissions = {"POST": roles.CREATE, "GET": roles.LIST}
+    rate_limits = {"POST": 10, "GET": 30}
+
+    def post(self, request: Request) -> HttpResponse:
+        return idempotency.run_once(request._request, caller(request), lambda: self._create(request))
+
+    def get(self, request: Request) -> Response:
+        payouts, applied = filters.apply(visible_to(caller(request)), request.query_params)
+        page = pagination.paginate(
+            with_what_is_shown(payouts), request.query_params, cursor_field="payout_id"
+        )
+        head, now = head_number(), clock.now()
+        return Response(
+            {
+                "payouts": [represent(payout, head=head, at=now) for payout in page.rows],
+                "pagination": page.pagination,
+                "filters": applied,
+            }
+        )
+
+    def _create(self, request: Request) -> Answer:
+        serializer = PayoutOrderSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        payout = PayoutManager.create(
+            creator=caller(request),
+            order=serializer.order(),
+            request_id=request_id_of(request._request),
+            idempotency_key=idempotency.key_of(request._request),
+        )
+        return Answer(201, represent(payout, head=head_number(), at=payout.created_at), payout.payout_id)
+
+
+class PayoutView(LucidView):
+    """One payout; what belongs to somebody else doesn't exist."""
+
+    permissions = {"GET": roles.READ}
+    rate_limits = {"GET": 60}
+
+    def get(self, request: Request, payout_id: str) -> Response:
+        visible = with_what_is_shown(visible_to(caller(request)))
+        payout = visible.filter(payout_id=payout_id).first()
+        if payout is None:
+            raise PayoutNotFound
+        return Response(represent(payout, head=head_number(), at=clock.now()))
