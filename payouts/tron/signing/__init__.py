@@ -1,0 +1,1 @@
+"""Where the treasury's key is used, and nowhere else: key file, signer, journal, caps, desk."""
