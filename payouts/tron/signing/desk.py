@@ -1,0 +1,130 @@
+"""The desk where transfers are signed: it trusts neither the database nor the web, only bytes it has re-read.
+
+For each batch: check everything, write the journal, wait for the disk, and only then sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from payouts.tron import addresses
+from payouts.tron.encoding import signed_transaction
+from payouts.tron.signing.batch import Batch, Refusal
+from payouts.tron.signing.caps import SigningCaps
+from payouts.tron.signing.journal import Journal
+from payouts.tron.signing.signer import Signer
+from payouts.tron.transfer import IntentMismatch, TransferIntent, check_transfer
+
+MIN_LIFE_MS: Final = 90_000
+# A signature that lives long keeps its payout, and a restore, waiting for as long.
+MAX_LIFE_MS: Final = 600_000
+MAX_CLOCK_DIFFERENCE_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signature and the bytes to broadcast."""
+
+    attempt_id: str
+    txid: str
+    signature: bytes = field(repr=False)
+    signed_transaction: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why an attempt wasn't signed. Nothing of it was written or counted."""
+
+    attempt_id: str
+    code: str
+    sentence: str
+
+
+class SigningDesk:
+    """Signs USDT transfers of one treasury under caps of its own.
+
+    `contract` is the network's USDT contract and `fee_limit_cap_sun` the most a transfer may burn. `owner` is
+    the paying account if the signer's key isn't its own but stands in its permission `permission_id`.
+    """
+
+    def __init__(
+        self,
+        signer: Signer,
+        journal: Journal,
+        caps: SigningCaps,
+        contract: str,
+        fee_limit_cap_sun: int,
+        *,
+        owner: str = "",
+        permission_id: int = 0,
+    ) -> None:
+        self._signer = signer
+        self._journal = journal
+        self._caps = caps
+        self._contract = contract
+        self._fee_limit_cap_sun = fee_limit_cap_sun
+        self._owner = owner or signer.address
+        self._permission_id = permission_id
+
+    def sign(
+        self, intents: Sequence[TransferIntent], *, now_ms: int, head_time_ms: int
+    ) -> list[Signed | Refused]:
+        """An answer for each intent, in order. Times are UTC milliseconds: ours, and the head block's.
+
+        An attempt in the journal already is signed again, to the same bytes and without being counted twice:
+        its first signature may have been lost on the way. Raises `JournalError` or `SignatureError`; then no
+        signature of this batch has left.
+        """
+        batch = Batch(self._journal, self._caps, now_ms)
+        refused: dict[int, Refused] = {}
+        for position, intent in enumerate(intents):
+            refusal = self._refusal(intent, batch, head_time_ms)
+            if refusal is None:
+                batch.take(intent)
+            else:
+                refused[position] = Refused(intent.attempt_id, *refusal)
+        self._journal.append(batch.new, now_ms=now_ms)
+        return [refused.get(position) or self._signed(intent) for position, intent in enumerate(intents)]
+
+    def _refusal(self, intent: TransferIntent, batch: Batch, head_time_ms: int) -> Refusal | None:
+        refusal = self._wrong_bytes(intent) or batch.conflict(intent, head_time_ms)
+        if refusal or batch.knows(intent):
+            return refusal
+        return _wrong_time(intent, batch.now_ms, head_time_ms) or batch.over_caps(intent)
+
+    def _wrong_bytes(self, intent: TransferIntent) -> Refusal | None:
+        try:
+            check_transfer(intent.raw_data, intent)
+            addresses.check_recipient(intent.recipient, contract=self._contract, treasury=self._owner)
+        except IntentMismatch as error:
+            return "INTENT_MISMATCH", error.sentence
+        except addresses.InvalidAddress as error:
+            return "BAD_ADDRESS", str(error)
+        if intent.contract != self._contract:
+            return "WRONG_CONTRACT", "The transfer calls another contract than this network's USDT."
+        if intent.owner != self._owner or intent.permission_id != self._permission_id:
+            return "WRONG_OWNER", "The transfer is paid by another account or permission than the treasury's."
+        if intent.fee_limit_sun > self._fee_limit_cap_sun:
+            return (
+                "FEE_LIMIT_CAP",
+                f"The fee limit is above the signer's cap of {self._fee_limit_cap_sun} sun.",
+            )
+        return None
+
+    def _signed(self, intent: TransferIntent) -> Signed:
+        signature = self._signer.sign(bytes.fromhex(intent.txid))
+        signed = signed_transaction(intent.raw_data, [signature])
+        return Signed(intent.attempt_id, intent.txid, signature, signed)
+
+
+def _wrong_time(intent: TransferIntent, now_ms: int, head_time_ms: int) -> Refusal | None:
+    if abs(now_ms - head_time_ms) > MAX_CLOCK_DIFFERENCE_MS:
+        return "CLOCK", "Our clock and the chain's head are more than 60 seconds apart."
+    life_ms = intent.expiration_ms - head_time_ms
+    if life_ms < MIN_LIFE_MS:
+        return "TOO_LATE", "The transaction has less than 90 seconds of life left."
+    if life_ms > MAX_LIFE_MS:
+        return "LIVES_TOO_LONG", "The transaction would live longer than 10 minutes."
+    return None
