@@ -30,9 +30,7 @@ def make_keys(folder: Path) -> None:
     password = secret_file(folder / "treasury-password").read_text().strip()
     if not (folder / "treasury-address").exists():
         key = secrets.token_bytes(32)
-        document = create_keyfile_json(
-            key, password.encode(), kdf="scrypt", iterations=DEMO_SCRYPT_COST
-        )
+        document = create_keyfile_json(key, password.encode(), kdf="scrypt", iterations=DEMO_SCRYPT_COST)
         replace_file(folder / "treasury.json", json.dumps(document) + "\n")
         # Last: its presence says that the key file is whole.
         replace_file(folder / "treasury-address", _address(key) + "\n")

@@ -18,7 +18,7 @@ from typing import IO
 from urllib.parse import quote
 
 from lucid_payments.embedded.files import private_folder
-from lucid_payments.embedded.processes import between_fork_and_exec, is_alive
+from lucid_payments.embedded.processes import between_fork_and_exec
 from lucid_payments.embedded.refusal import DISK_FULL, CannotStart, disk_full
 
 OWNER = "lucid_owner"
@@ -116,7 +116,11 @@ class EmbeddedPostgres:
         unfinished.rename(self.data)
 
     def _wait_out_pid_file(self, seconds: float = 4) -> None:
-        """A killed postmaster may stay a zombie for a while, and its pid file then reads as a live one's."""
+        """A killed postmaster may stay a zombie for a while, and its pid files then read as a live one's.
+
+        So does a pid that the kernel has given to somebody else since. Both files go once it's sure that
+        nothing serves this folder; a pid of no process at all PostgreSQL itself sees through.
+        """
         pid_file = self.data / "postmaster.pid"
         deadline = time.monotonic() + seconds
         while pid_file.exists():
@@ -124,11 +128,18 @@ class EmbeddedPostgres:
             if not Path(f"/proc/{pid}").exists():
                 return
             if time.monotonic() > deadline:
-                if is_alive(pid):
+                if self._is_served_by(pid):
                     raise CannotStart(f"Process {pid} holds {pid_file}: end it first.")
                 pid_file.unlink()
+                (self.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
                 return
             time.sleep(0.05)
+
+    def _is_served_by(self, pid: int) -> bool:
+        try:
+            return os.fsencode(self.data) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
 
 
 def _program(name: str) -> str:

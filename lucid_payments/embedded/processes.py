@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,20 +89,6 @@ def started_at(pid: int) -> int | None:
     # The command name, in parentheses, may itself hold blanks and parentheses.
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in ("Z", "X") else int(fields[19])
-
-
-def is_alive(pid: int) -> bool:
-    return started_at(pid) is not None
-
-
-def wait_until_gone(pid: int, started: int | None, seconds: float) -> bool:
-    """Wait for the life (`pid`, `started`) to end; True when it has."""
-    deadline = time.monotonic() + seconds
-    while started_at(pid) == started is not None:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def signal_group(leader: int, which: signal.Signals) -> None:
