@@ -25,7 +25,7 @@ def trigger_constant_contract(view: View, request: Request) -> Json:
     """Simulate a call on the view's state. A revert answers `result: true` too, and is told in `ret`."""
     visible = requests.visible(request)
     contract = requests.address(request, "contract_address")
-    if contract != token.CONTRACT:
+    if contract != token.contract(view.state):
         return failure("CONTRACT_VALIDATE_ERROR", "Smart contract is not exist.", visible)
     owner = requests.address(request, "owner_address")
     data = call_data(request)
@@ -62,11 +62,11 @@ def estimate_energy(view: View, request: Request) -> Json:
 
 def get_contract(view: View, request: Request) -> Json:
     visible = requests.visible(request)
-    if requests.address(request, "value") != token.CONTRACT:
+    if requests.address(request, "value") != token.contract(view.state):
         return {}
     return {
         "origin_address": render.address(FAUCET, visible),
-        "contract_address": render.address(token.CONTRACT, visible),
+        "contract_address": render.address(token.contract(view.state), visible),
         "abi": {"entrys": ABI},
         "bytecode": "",
         "name": "TetherToken",

@@ -72,7 +72,7 @@ def trigger_smart_contract(view: View, request: Request) -> Json:
     """An unsigned call; nothing is executed."""
     visible = requests.visible(request)
     contract = requests.address(request, "contract_address")
-    if contract != token.CONTRACT:
+    if contract != token.contract(view.state):
         return failure("CONTRACT_VALIDATE_ERROR", "No contract or not a valid smart contract", visible)
     built = building.contract_call(
         view,

@@ -28,7 +28,8 @@ class Block:
 
     @property
     def _producer(self) -> int:
-        # By number and not by time: a round stays healthy, and solid stays at head - 18, when slots are skipped.
+        # By number and not by time: a round stays healthy, and solid stays at head - 18, when slots are
+        # skipped.
         return (self.number + self.branch) % PRODUCER_COUNT
 
     @property

@@ -78,7 +78,7 @@ def state(devnet: Devnet, offline: set[int]) -> dict[str, Any]:
         "solid": _place(chain, chain.solid),
         "stalled": chain.stalled,
         "pending": len(chain.pool),
-        "usdt_contract": render.address(token.CONTRACT, True),
+        "usdt_contract": render.address(token.contract(chain.state), True),
         "token": {name: token.switch(chain.state, name) for name in token.SWITCHES},
         "nodes": [
             {

@@ -157,8 +157,9 @@ class DevnetControl:
         written: str = self._post("snapshot", **({} if path is None else {"path": str(path)}))["path"]
         return written
 
-    def reset(self) -> dict[str, Any]:
-        return self._post("reset")
+    def reset(self, *, now_ms: int | None = None, check_tapos: bool = True) -> dict[str, Any]:
+        """A new chain, by default at the present; without TAPOS it takes transactions of another chain."""
+        return self._post("reset", now_ms=now_ms, check_tapos=check_tapos)
 
     def _get(self, name: str, **query: Any) -> dict[str, Any]:
         return self._request("GET", name, params=query)

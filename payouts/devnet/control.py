@@ -1,28 +1,29 @@
-"""The control API under /_devnet/ on every node's port: JSON in, JSON out, 400 with {"error"} for a bad request.
+"""The control API under /_devnet/ on every node's port: JSON in, JSON out, 400 with {"error"} for a bad
+request.
 
-| request | body or query | what it does |
+| request | body or query | does |
 | --- | --- | --- |
 | GET state | | clock, heads, solid, pool, token switches, nodes |
-| POST step | {"blocks": n} or {"seconds": s, "fill": false} | moves time: n blocks, or s seconds with empty slots |
-| POST clock | {"clock": "live" or "manual"}, {"now_ms": t, "fill": false} | how time runs; forward to an instant |
-| POST fund | {"address", "trx_sun"?, "usdt"?, "mine": false} | pays from the faucet, by real transactions |
-| POST stake | {"address", "trx_sun", "resource": "ENERGY", "mine": false} | lends it the yield of so much stake |
+| POST step | {"blocks": n} or {"seconds": s, "fill": false} | n blocks, or s seconds |
+| POST clock | {"clock": "live" or "manual"}, {"now_ms": t, "fill": false} | how time runs |
+| POST fund | {"address", "trx_sun"?, "usdt"?, "mine": false} | real payments |
+| POST stake | {"address", "trx_sun", "resource": "ENERGY", "mine": false} | lends the yield |
 | GET balances | ?address= | TRX, USDT, energy, at the head and solid |
 | GET transfers | ?from=&to= | the books: every executed Transfer |
 | GET, DELETE calls | | API calls by node and endpoint; reset |
-| GET, POST, DELETE faults | {"fault", "endpoint", "node", "calls", ...}; ?id= | see `faults` for the kinds |
+| GET, POST, DELETE faults | {"fault", "endpoint", "node", "calls", ...}; ?id= | see `faults` |
 | POST token | switches of `token.SWITCHES`, "blacklist": [...], "unblacklist": [...] | USDT's own quirks |
 | POST parameters | {"getEnergyFee": 210, ...} | chain parameters |
 | POST permissions | {"address", "owner": {...}, "actives": [...]} | multi-signature |
-| POST reorg | {"blocks", "return": "first", "drop": [...], "result": {txid: ret}, "node"?} | replaces the last blocks |
-| POST result | {"txid", "result": "REVERT", "OUT_OF_ENERGY" or null} | the result it will have when it is executed |
+| POST reorg | {"blocks", "return", "drop", "result": {txid: ret}, "node"?} | replaces the last blocks |
+| POST result | {"txid", "result": "REVERT", "OUT_OF_ENERGY" or null} | what executing it will give |
 | POST stall | {"stalled": true} | solidification stops or goes on |
 | POST lag | {"node", "blocks"} | a node shows the chain of so many blocks ago |
-| POST fork | {"node", "blocks": 0, "return", "drop", "heal": false} | a node follows a branch of its own, or comes back |
+| POST fork | {"node", "blocks": 0, "return", "heal": false} | a branch of its own, or back |
 | POST node | {"node", "online", "latency_ms", "trx_cache", "max_pending"} | a node's settings, those given |
 | POST latency | {"milliseconds", "node"?} | slept before each answer |
 | POST snapshot | {"path"?} | saves to the path, or to the one given at the start |
-| POST reset | | a new chain, no faults, counters at zero |
+| POST reset | {"now_ms"?, "check_tapos": true} | a new chain, no faults, counters at zero |
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ from typing import Any, Final, get_args
 from payouts.devnet import books, faucet, reorganisation, token, vm
 from payouts.devnet.chain import Chain
 from payouts.devnet.devnet import Devnet
-from payouts.devnet.faults import UnknownFault
 from payouts.devnet.misbehaviour import Reply
 from payouts.devnet.parameters import DEFAULTS, parameter
 from payouts.devnet.requests import Request
@@ -160,7 +160,7 @@ def _token(devnet: Devnet, request: Request) -> Any:
         if name in ("blacklist", "unblacklist"):
             for text in value:
                 changes[f"blacklisted:{addresses.decode(text).hex()}"] = name == "blacklist"
-        elif name in ("owner", "upgraded_address"):
+        elif name in ("contract", "owner", "upgraded_address"):
             changes[f"token:{name}"] = addresses.decode(value).hex()
         elif name in token.SWITCHES:
             changes[f"token:{name}"] = type(token.SWITCHES[name])(value)
@@ -295,7 +295,10 @@ def _snapshot(devnet: Devnet, request: Request) -> Any:
 
 
 def _reset(devnet: Devnet, request: Request) -> Any:
-    devnet.reset()
+    now_ms = None if request.get("now_ms") is None else int(request["now_ms"])
+    for node in list(devnet.offline):
+        devnet.set_online(node, True)
+    devnet.reset(now_ms, check_tapos=bool(request.get("check_tapos", True)))
     return _state(devnet, request)
 
 

@@ -65,13 +65,14 @@ class Devnet:
             self.chain, self.clock = snapshot.load(options.snapshot, manual=options.manual_clock)
             self._place_nodes()
 
-    def reset(self) -> None:
-        """A new chain with no history, no faults, and the clock as at the start."""
+    def reset(self, now_ms: int | None = None, *, check_tapos: bool = True) -> None:
+        """A new chain with no history, no faults, and the clock as at the start or at an instant."""
         self.faults.clear()
         self.calls.clear()
         self._submitted.clear()
-        self.clock = VirtualClock(manual=self.options.manual_clock)
+        self.clock = VirtualClock(manual=self.options.manual_clock, now_ms=now_ms)
         self.chain = Chain.new(self.clock.now_ms(), self.options.slot_ms)
+        self.chain.check_tapos = check_tapos
         self._place_nodes()
 
     def _place_nodes(self) -> None:

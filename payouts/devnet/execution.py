@@ -29,8 +29,9 @@ def execute(
 ) -> Outcome:
     """Execute on the state, all or nothing.
 
-    Raises `ResourceError`, `ValidationError` or `ExecutionError` when a node would refuse the transaction; nothing
-    is changed then. A call that reverts or runs out of energy isn't refused: it is charged, and its outcome says so.
+    Raises `ResourceError`, `ValidationError` or `ExecutionError` when a node would refuse the transaction;
+    nothing is changed then. A call that reverts or runs out of energy isn't refused: it is charged, and its
+    outcome says so.
     """
     scratch = Scratch(state)
     outcome = _execute(scratch, transaction, now_ms, forced)
@@ -129,7 +130,7 @@ def _transfer(state: Writer, contract: TransferContract, now_ms: int) -> int:
         raise ValidationError("Cannot transfer TRX to yourself.")
     if contract.amount <= 0:
         raise ValidationError("Amount must be greater than 0.")
-    if contract.to_address == token.CONTRACT:
+    if contract.to_address == token.contract(state):
         raise ValidationError("Cannot transfer TRX to a smartContract.")
     fee = 0
     if not accounts.is_activated(state, recipient):

@@ -35,7 +35,7 @@ def send_usdt(devnet: Devnet, recipient: bytes, units: int) -> str:
     """Returns the txid. Raises `FaucetRefused`."""
     topic = bytes(12) + recipient[1:]
     data = encoding.TRANSFER_SELECTOR + topic + units.to_bytes(32)
-    return _send(devnet, TriggerSmartContract(FAUCET, token.CONTRACT, data), _FEE_LIMIT)
+    return _send(devnet, TriggerSmartContract(FAUCET, token.contract(devnet.chain.state), data), _FEE_LIMIT)
 
 
 def stake_for(devnet: Devnet, receiver: bytes, resource: Resource, sun: int) -> list[str]:

@@ -1,7 +1,7 @@
 """Faults on request: per node and endpoint, for the next N calls or until cleared.
 
-Every kind may carry `processed` (default false): whether the node does what it was asked before it misbehaves. A
-broadcast that is `processed` and then hangs is the case that pays people twice elsewhere.
+Every kind may carry `processed` (default false): whether the node does what it was asked before it
+misbehaves. A broadcast that is `processed` and then hangs is the case that pays people twice elsewhere.
 
 | kind | what the caller sees | parameters |
 | --- | --- | --- |
@@ -19,7 +19,7 @@ broadcast that is `processed` and then hangs is the case that pays people twice 
 | answer | any JSON | processed, answer |
 | code | a broadcast's refusal | processed, code, message |
 | wrong_txid | the true answer with every transaction id replaced | txid |
-| alter_transaction | another recipient or amount in the transaction that the answer holds, with the id to match | to, amount |
+| alter_transaction | the true answer, its transactions paying somebody else, ids to match | to, amount |
 | patch | the true answer with these fields merged in | patch |
 | stale | the answer of so many blocks ago | blocks (20) |
 | forge_success | a SUCCESS for a transaction that is in no block | block_number |
@@ -34,8 +34,27 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 KINDS: Final = frozenset(
-    "cut hang delay drip truncate garbage status text error empty result_false answer code wrong_txid "
-    "alter_transaction patch stale forge_success hold".split()
+    {
+        "cut",
+        "hang",
+        "delay",
+        "drip",
+        "truncate",
+        "garbage",
+        "status",
+        "text",
+        "error",
+        "empty",
+        "result_false",
+        "answer",
+        "code",
+        "wrong_txid",
+        "alter_transaction",
+        "patch",
+        "stale",
+        "forge_success",
+        "hold",
+    }
 )
 
 

@@ -38,7 +38,9 @@ class Node:
 
 @dataclass(frozen=True)
 class View:
-    """What one root of a node shows: `wallet` up to the head and the pool, `walletsolidity` only what is final."""
+    """What one root of a node shows: `wallet` up to the head and the pool, `walletsolidity` only what is
+    final.
+    """
 
     node: Node
     only_solid: bool

@@ -1,4 +1,6 @@
-"""Chain parameters with mainnet's values of mid-2026, and the network totals that stakes are measured against."""
+"""Chain parameters with mainnet's values of mid-2026, and the network totals that stakes are measured
+against.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from payouts.devnet.state import Reader
 
 DAY_MS: Final = 86_400_000
 
-# Prices and fees in sun, in the order in which a node lists them. Zero is left out of an answer, as java-tron does.
+# Prices and fees in sun, in the order in which a node lists them. Zero is left out of an answer, as java-tron
+# does.
 DEFAULTS: Final[dict[str, int]] = {
     "getMaintenanceTimeInterval": 21_600_000,
     "getAccountUpgradeCost": 9_999_000_000,

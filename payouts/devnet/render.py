@@ -1,4 +1,6 @@
-"""java-tron's JSON: fields at their default value left out, hexadecimal unless the caller asked for `visible`."""
+"""java-tron's JSON: fields at their default value left out, hexadecimal unless the caller asked for
+`visible`.
+"""
 
 from __future__ import annotations
 

@@ -35,7 +35,8 @@ def reorganise(
     """Replace the last `blocks` blocks by as many others and one more, since only a longer branch wins.
 
     Transactions come back in the `first` or the `last` replacement, `later` (pending until the next block) or
-    `never`; `dropped` ids never do; `forced` gives ids another result this time. Raises `ReorganisationRefused`.
+    `never`; `dropped` ids never do; `forced` gives ids another result this time. Raises
+    `ReorganisationRefused`.
     """
     if not 0 < blocks <= chain.head.number - chain.solid:
         raise ReorganisationRefused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import threading
 from pathlib import Path
 from types import FrameType
@@ -90,5 +91,6 @@ def serve(options: Options) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     ports = ", ".join(f"http://{HOST}:{options.port + node}" for node in range(options.nodes))
-    print(f"devnet: {options.nodes} nodes at {ports}", flush=True)
+    sys.stdout.write(f"devnet: {options.nodes} nodes at {ports}\n")
+    sys.stdout.flush()
     server.run()

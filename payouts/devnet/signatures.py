@@ -20,7 +20,9 @@ MAX_LENGTH: Final = 68
 
 
 class SignatureError(Exception):
-    """java-tron's ValidateSignatureException (broadcast answers SIGERROR). `code` is getsignweight's name of it."""
+    """java-tron's ValidateSignatureException (broadcast answers SIGERROR). `code` is getsignweight's name of
+    it.
+    """
 
     def __init__(self, message: str, code: str = "PERMISSION_ERROR") -> None:
         super().__init__(message)
@@ -47,7 +49,9 @@ def recover(txid: str, signature: bytes) -> str:
 
 
 def required_permission(state: Reader, transaction: SignedTransaction) -> Permission:
-    """The permission the transaction names. Raises `SignatureError` when it doesn't exist or doesn't allow this."""
+    """The permission the transaction names. Raises `SignatureError` when it doesn't exist or doesn't allow
+    this.
+    """
     raw = transaction.raw
     permission = accounts.permission(state, transaction.owner, raw.permission_id)
     if permission is None:
@@ -70,7 +74,8 @@ def weight(permission: Permission, txid: str, signatures: Sequence[bytes]) -> in
     """The sum of the signers' weights. Raises `SignatureError` for a stranger's or a second signature."""
     if len(signatures) > len(permission["keys"]):
         raise SignatureError(
-            f"Signature count is {len(signatures)} more than key counts of permission : {len(permission['keys'])}"
+            f"Signature count is {len(signatures)} more than key counts of permission : "
+            f"{len(permission['keys'])}"
         )
     weights = {key["address"]: key["weight"] for key in permission["keys"]}
     signed: set[str] = set()

@@ -38,7 +38,8 @@ def save(path: Path, chain: Chain, clock: VirtualClock) -> None:
 
 
 def load(path: Path, *, manual: bool) -> tuple[Chain, VirtualClock]:
-    """Chain and clock as saved. A live clock keeps its distance from real time, so a stop leaves a gap of blocks.
+    """Chain and clock as saved. A live clock keeps its distance from real time, so a stop leaves a gap of
+    blocks.
 
     Raises `SnapshotUnreadable`.
     """

@@ -1,7 +1,7 @@
 """The world state: one flat table of JSON values that remembers what each block changed.
 
-Undo layers make reorganisations and the older views of lagging or solidified nodes cheap, without a copy of the
-world per block. Values are never changed in place: a new one is set.
+Undo layers make reorganisations and the older views of lagging or solidified nodes cheap, without a copy of
+the world per block. Values are never changed in place: a new one is set.
 """
 
 from __future__ import annotations

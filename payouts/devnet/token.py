@@ -1,6 +1,7 @@
 """USDT as a model of TetherToken: its quirks, its reverts, and the energy mainnet charges for it.
 
-Amounts are base units (1 USDT = 1,000,000). Addresses are 42 hexadecimal digits, as the state's keys have them.
+Amounts are base units (1 USDT = 1,000,000). Addresses are 42 hexadecimal digits, as the state's keys have
+them.
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ from payouts.tron import addresses
 from payouts.tron.encoding import TRANSFER_TOPIC
 from payouts.tron.networks import NETWORKS
 
-CONTRACT: Final = addresses.decode(NETWORKS["devnet"].usdt_contract)
-CONTRACT_HEX: Final = CONTRACT.hex()
 SUPPLY: Final = 60_000_000_000 * 1_000_000
 MAX_UINT: Final = (1 << 256) - 1
 
@@ -38,6 +37,7 @@ _MAX_FACTOR: Final = 34_000
 _APPROVAL_TOPIC: Final = keccak.new(digest_bits=256, data=b"Approval(address,address,uint256)").digest()
 
 SWITCHES: Final[dict[str, Any]] = {
+    "contract": addresses.decode(NETWORKS["devnet"].usdt_contract).hex(),
     "paused": False,
     "deprecated": False,
     "upgraded_address": "41" + "00" * 20,
@@ -65,6 +65,11 @@ class Revert(Exception):
 def switch(state: Reader, name: str) -> Any:
     """A setting of the contract: paused, deprecated, fee, owner, supply, energy factor."""
     return state.get(f"token:{name}", SWITCHES[name])
+
+
+def contract(state: Reader) -> bytes:
+    """The 21-byte address the token lives at."""
+    return bytes.fromhex(switch(state, "contract"))
 
 
 def balance(state: Reader, address: str) -> int:
@@ -154,7 +159,7 @@ def _add(state: Writer, address: str, amount: int) -> None:
 def _emitter(state: Reader) -> bytes:
     """The contract whose log it is: once deprecated, the call is forwarded to the upgraded one."""
     if not switch(state, "deprecated"):
-        return CONTRACT[1:]
+        return contract(state)[1:]
     return bytes.fromhex(switch(state, "upgraded_address"))[1:]
 
 

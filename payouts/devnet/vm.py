@@ -46,14 +46,15 @@ class Run:
 
 def check_contract(state: Reader, contract: bytes) -> None:
     """Raises `ValidationError` unless a contract lives at the address."""
-    if contract != token.CONTRACT:
+    if contract != token.contract(state):
         raise ValidationError("No contract or not a smart contract")
 
 
 def run(state: Reader, caller: str, data: bytes, allowance: int, *, forced: str | None = None) -> Run:
     """Run a call on a scratch over the state, within so much energy.
 
-    `forced` makes it end in REVERT or OUT_OF_ENERGY whatever the state says, as the same call may in another block.
+    `forced` makes it end in REVERT or OUT_OF_ENERGY whatever the state says, as the same call may in another
+    block.
     """
     scratch = Scratch(state)
     contract_ret, energy = REVERT, token.REVERT_ENERGY

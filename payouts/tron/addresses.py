@@ -70,8 +70,9 @@ def is_valid(text: object) -> bool:
 def check_recipient(text: str, *, contract: str, treasury: str) -> str:
     """The address, if a payout may go to it.
 
-    Raises `InvalidAddress`, beside `decode`'s codes, with `zero_address` (tokens sent there revert), `contract`
-    (the USDT contract itself keeps for ever what it is sent) or `treasury` (a payout to ourselves).
+    Raises `InvalidAddress`, beside `decode`'s codes, with `zero_address` (tokens sent there revert),
+    `contract` (the USDT contract itself keeps for ever what it is sent) or `treasury` (a payout to
+    ourselves).
     """
     raw = decode(text)
     if not any(raw[1:]):

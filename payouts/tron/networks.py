@@ -19,7 +19,8 @@ class Network:
     explorer: str | None
     real_money: bool
     usdt_decimals: int = 6
-    # 19 of 27 producers must have built on a block before it is final: 18 blocks follow it in a healthy round.
+    # 19 of 27 producers must have built on a block before it is final: 18 blocks follow it in a healthy
+    # round.
     solid_lag: int = 18
     block_seconds: int = 3
 

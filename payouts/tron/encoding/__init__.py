@@ -1,4 +1,5 @@
-"""TRON transactions to the byte: the six protobuf messages of a payment, computed here and never asked of a node.
+"""TRON transactions to the byte: the six protobuf messages of a payment, computed here and never asked of a
+node.
 
 Messages carry 21-byte addresses; the helpers for USDT calls carry base58check text.
 """

@@ -1,7 +1,7 @@
 """java-tron's JSON form of raw_data, both ways.
 
-Its rules: bytes are hexadecimal; with `visible` addresses are base58check and memos UTF-8 text; a field at its
-default value is left out; names are the protobuf ones.
+Its rules: bytes are hexadecimal; with `visible` addresses are base58check and memos UTF-8 text; a field at
+its default value is left out; names are the protobuf ones.
 """
 
 from __future__ import annotations

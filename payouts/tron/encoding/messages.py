@@ -1,7 +1,7 @@
 """The messages inside a TRON transaction, as frozen values with one canonical encoding each.
 
-Decoding is strict: what is decoded encodes to the very bytes it came from, or `DecodeError` is raised. A signer
-that re-reads the bytes it is about to sign can therefore rely on every byte having been looked at.
+Decoding is strict: what is decoded encodes to the very bytes it came from, or `DecodeError` is raised. A
+signer that re-reads the bytes it is about to sign can therefore rely on every byte having been looked at.
 """
 
 from __future__ import annotations

@@ -79,7 +79,8 @@ def test_no_34_base58_characters_raise_anything_but_a_refusal(text: str) -> None
 def test_every_address_survives_the_way_to_text_and_back(evm: bytes) -> None:
     raw = addresses.from_evm(evm)
     text = addresses.encode(raw)
-    assert len(text) == 34 and text.startswith("T")
+    assert len(text) == 34
+    assert text.startswith("T")
     assert addresses.decode(text) == raw
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -103,10 +104,8 @@ def test_one_changed_byte_is_refused_or_gives_another_value(raw: RawData, data: 
     changed = bytearray(raw.encode())
     at = data.draw(st.integers(0, len(changed) - 1))
     changed[at] ^= data.draw(st.integers(1, 255))
-    try:
+    with suppress(DecodeError):
         assert encoding.decode_raw_data(bytes(changed)) != raw
-    except DecodeError:
-        pass
 
 
 def test_a_padded_number_is_refused() -> None:

@@ -1,4 +1,6 @@
-"""Transactions on which tronweb and an independent encoder agree to the byte; the keys are throwaway test keys."""
+"""Transactions on which tronweb and an independent encoder agree to the byte; the keys are throwaway test
+keys.
+"""
 
 from __future__ import annotations
 
