@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from lucid_payments import clock
-from lucid_payments.api.health import HEALTHY, UNHEALTHY
+from lucid_payments.api.health_checks import HEALTHY, UNHEALTHY
 from lucid_payments.money import BASE_UNITS_PER_USDT, to_decimal
 from payouts.models import ChainState
 from routers import killswitch, limits

@@ -1,14 +1,8 @@
-"""Health: what the service says of itself and of what it stands on.
-
-The parts that know about TRON and the limits stand above this app and register themselves
-with `register_check`.
-"""
+"""Health: what the service says of itself and of what it stands on."""
 
 from __future__ import annotations
 
-import logging
 import socket
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -23,30 +17,14 @@ from lucid_payments.accounts.authentication import OptionalTokenAuthentication
 from lucid_payments.accounts.models import User
 from lucid_payments.api import errors
 from lucid_payments.api.error_shape import body_of, headers_of
+from lucid_payments.api.health_checks import DISABLED, HEALTHY, UNHEALTHY, ask, unknown
 from lucid_payments.api.views import LucidView
 from lucid_payments.celery import app as celery_app
 
-logger = logging.getLogger(__name__)
-
-HEALTHY: Final = "healthy"
-UNHEALTHY: Final = "unhealthy"
-DISABLED: Final = "disabled"
 TIMEOUT_SECONDS: Final = 1
 
-# A check's answer always has `status`. It is told whether the caller may see exact figures.
-Check = Callable[[bool], dict[str, Any]]
-_checks: dict[str, Check] = {}
 # What counts as well, per check; a breaker is well when closed.
 _WELL: Final = frozenset({HEALTHY, DISABLED, "closed"})
-_UNKNOWN: Final[dict[str, dict[str, Any]]] = {
-    "tron": {"status": UNHEALTHY, "network": None, "latest_block": None},
-    "circuit_breaker": {"status": None, "daily_limit_remaining": None, "hourly_limit_remaining": None},
-}
-
-
-def register_check(name: str, function: Check) -> None:
-    """Let `function` answer for `checks.<name>`; called from an `AppConfig.ready`."""
-    _checks[name] = function
 
 
 class HealthView(LucidView):
@@ -95,7 +73,7 @@ class ReadyView(LucidView):
             missing.append("database")
         elif not migrations_are_done():
             missing.append("migrations")
-        elif request.query_params.get("deep") == "1" and _ask("tron", False)["status"] not in _WELL:
+        elif request.query_params.get("deep") == "1" and ask("tron", exact=False)["status"] not in _WELL:
             missing.append("tron")
         if missing:
             raise errors.Unavailable({"missing": missing})
@@ -120,14 +98,14 @@ def _report(database_is_there: bool, *, exact: bool) -> dict[str, dict[str, Any]
         "connection": "connected" if database_is_there else "disconnected",
     }
     return {
-        "tron": _ask("tron", exact) if database_is_there else _UNKNOWN["tron"],
+        "tron": ask("tron", exact=exact) if database_is_there else unknown("tron"),
         "tor": {"status": _tor()},
         "database": database,
         "mongo": dict(database),  # the old name, deprecated
         "broker": {"status": _broker()},
-        "circuit_breaker": _ask("circuit_breaker", exact)
+        "circuit_breaker": ask("circuit_breaker", exact=exact)
         if database_is_there
-        else _UNKNOWN["circuit_breaker"],
+        else unknown("circuit_breaker"),
     }
 
 
@@ -135,18 +113,6 @@ def _overall(database_is_there: bool, checks: dict[str, dict[str, Any]]) -> str:
     if not database_is_there:
         return UNHEALTHY
     return HEALTHY if all(check["status"] in _WELL for check in checks.values()) else "degraded"
-
-
-def _ask(name: str, exact: bool) -> dict[str, Any]:
-    check = _checks.get(name)
-    if check is None:
-        return _UNKNOWN[name]
-    try:
-        return check(exact)
-    except Exception:
-        # Health answers whatever else is broken; the log says what.
-        logger.exception("the health check %s failed", name)
-        return _UNKNOWN[name]
 
 
 def _has_token(request: Request) -> bool:
