@@ -17,6 +17,8 @@ class PayoutManager:
     release = staticmethod(execution.release)
     withdraw = staticmethod(execution.withdraw)
     sign = staticmethod(execution.sign)
+    adopt_signature = staticmethod(execution.adopt_signature)
+    adopt_transaction = staticmethod(execution.adopt_transaction)
     claim_for_sending = staticmethod(execution.claim_for_sending)
 
     # What the chain says of it

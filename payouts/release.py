@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from lucid_payments import clock
-from payouts import chain, gates, watching
+from payouts import chain, gates, recovery, watching
 from payouts.execution import Candidate, ClockTrip, Outlook
 from payouts.manager import PayoutManager
 from payouts.models.attempt import IN_FLIGHT, Attempt, AttemptState
@@ -93,11 +93,14 @@ def _pick(now: datetime, slots: int) -> list[Payout]:
         PayoutManager.hold(queue, HoldReason.IN_FLIGHT)
         return []
     room = limits.room(now)
+    suspects = recovery.suspects()
     picked: list[Payout] = []
     waiting: dict[HoldReason, list[int]] = {}
     for payout in queue[:LOOK_AHEAD]:
         refusal = room.refusal(payout.router_type, payout.amount)
-        if refusal is not None:
+        if (payout.recipient_address, payout.amount) in suspects:
+            waiting.setdefault(HoldReason.POSSIBLE_DUPLICATE, []).append(payout.pk)
+        elif refusal is not None:
             waiting.setdefault(HoldReason(refusal), []).append(payout.pk)
         elif len(picked) < slots:
             room.take(payout.router_type, payout.amount)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -24,6 +24,7 @@ from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
 from payouts.models.payout import HoldReason, PayoutStatus
 from routers import killswitch, limits
 
+FINALITY = timedelta(seconds=60)
 RELEASE_TASK = "payouts.tasks.release"
 
 
@@ -238,7 +239,13 @@ def _next_step(attempt: Attempt, code: str, sentence: str, now: datetime) -> tim
             attempt=attempt,
             hold=HoldReason.RETRY,
             detail=sentence,
-            changes={"retries": retries, "due_at": schedule.after_retry(retries, now)},
+            # The signer signs nothing new for a payout whose last transaction could, by the clock, still land.
+            changes={
+                "retries": retries,
+                "due_at": max(
+                    schedule.after_retry(retries, now), clock.from_ms(attempt.expiration_ms) + FINALITY
+                ),
+            },
         )
     tries = payout.retries + 1
     message = f"{FAILURE_MESSAGES[code]}: {sentence} ({tries} attempts)"

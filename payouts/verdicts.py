@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
-from payouts import chain
+from lucid_payments.clock import LucidNow
+from payouts import alarms, chain
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt
+from payouts.models.chain import ChainState, OrphanSignature, OrphanState
 from payouts.settlement import Outcome
-from payouts.tron.answers import BlockHeader, TransactionInfo
+from payouts.tron.answers import SUCCESS, BlockHeader, TransactionInfo
 from payouts.tron.errors import NodeError
 from payouts.tron.node import Node
 from payouts.tron.transfer import TransferIntent
@@ -57,25 +59,71 @@ def settle_by_id(attempt: Attempt) -> bool:
 
 def bury(attempt: Attempt, control_txid: str) -> bool:
     """Apply the dead rule to an expired attempt; True when it is proven that it can never land."""
-    if not control_txid:
-        return False
-    rounds = [
-        seen
-        for seen in chain.pool().every(lambda node: _look_for(node, attempt.txid, control_txid)).values()
-        if not isinstance(seen, NodeError)
-    ]
-    required = chain.required_operators()
-    earlier = [_round_from_json(told) for told in attempt.absence or []]
-    if is_dead(earlier, rounds, expiration_ms=attempt.expiration_ms, required=required):
-        return bool(PayoutManager.declare_dead([attempt.pk]))
-    if any(seen.info_found or seen.transaction_found for seen in rounds):
-        PayoutManager.note_absence(attempt.pk, None)
-        settle_by_id(attempt)
-    elif not earlier or _went_back(earlier, rounds):
-        absent = [seen for seen in rounds if seen.valid(attempt.expiration_ms)]
-        if len({seen.operator for seen in absent}) >= required:
-            PayoutManager.note_absence(attempt.pk, [asdict(seen) for seen in absent])
+    sought = _seek(attempt.txid, attempt.expiration_ms, attempt.absence, control_txid)
+    match sought.found:
+        case "dead":
+            return bool(PayoutManager.declare_dead([attempt.pk]))
+        case "seen":
+            PayoutManager.note_absence(attempt.pk, None)
+            settle_by_id(attempt)
+        case "absent":
+            PayoutManager.note_absence(attempt.pk, sought.absence)
     return False
+
+
+def judge_orphan(orphan: OrphanSignature, state: ChainState) -> None:
+    """What became of a journalled transaction that no payout carries: paid, or harmless for ever."""
+    told = chain.pool().every(lambda node: _testify(node, orphan.txid))
+    info = agree(
+        [word for word in told.values() if isinstance(word, Finding)], required=chain.required_operators()
+    )
+    if info is not None:
+        paid = info.result == SUCCESS
+        _decide(orphan, OrphanState.PAID if paid else OrphanState.HARMLESS)
+    elif state.solid_time_ms >= orphan.expiration_ms:
+        sought = _seek(orphan.txid, orphan.expiration_ms, orphan.absence, state.control_txid)
+        if sought.found == "dead":
+            _decide(orphan, OrphanState.HARMLESS)
+        elif sought.found == "absent":
+            orphan.absence = sought.absence
+            orphan.save(update_fields=["absence"])
+
+
+def _decide(orphan: OrphanSignature, state: OrphanState) -> None:
+    OrphanSignature.objects.filter(pk=orphan.pk, state=OrphanState.OPEN).update(
+        state=state, resolved_at=LucidNow()
+    )
+    if state == OrphanState.PAID:
+        alarms.raise_alarm(
+            "orphan_paid", f"{orphan.txid} paid {orphan.recipient_address}, and no payout of ours says so."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What one round of looking for an expired transaction showed; `absence` is to be kept for the next one."""
+
+    found: Literal["unsure", "seen", "absent", "dead"]
+    absence: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _seek(txid: str, expiration_ms: int, absence: list[dict[str, Any]] | None, control_txid: str) -> Sought:
+    """One round of the dead rule on every node (sentence 5 of the design)."""
+    if not control_txid:
+        return Sought("unsure")
+    told = chain.pool().every(lambda node: _look_for(node, txid, control_txid)).values()
+    rounds = [seen for seen in told if not isinstance(seen, NodeError)]
+    required = chain.required_operators()
+    earlier = [_round_from_json(kept) for kept in absence or []]
+    if is_dead(earlier, rounds, expiration_ms=expiration_ms, required=required):
+        return Sought("dead")
+    if any(seen.info_found or seen.transaction_found for seen in rounds):
+        return Sought("seen")
+    absent = [seen for seen in rounds if seen.valid(expiration_ms)]
+    first_time = not earlier or _went_back(earlier, rounds)
+    if first_time and len({seen.operator for seen in absent}) >= required:
+        return Sought("absent", [asdict(seen) for seen in absent])
+    return Sought("unsure")
 
 
 def _settle(attempts: Sequence[Attempt], findings: Iterable[Finding]) -> int:

@@ -12,9 +12,9 @@ from django.db.models import Q
 
 from lucid_payments import clock
 from lucid_payments.locks import AdvisoryLock, only_one
-from payouts import chain, scanning, treasury
+from payouts import chain, recovery, scanning, treasury
 from payouts.models.attempt import UNRESOLVED, Attempt
-from payouts.models.chain import ChainState
+from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import Payout, PayoutStatus
 from payouts.tron.errors import NoUsableNode
 from payouts.tron.health import Heads
@@ -44,6 +44,7 @@ def poll() -> bool:
             return False
         scanning.scan(state)
         treasury.read(state)
+        recovery.resolve(chain.state())
         return True
 
 
@@ -51,7 +52,8 @@ def _idle() -> bool:
     """Nothing on its way and nothing due: the chain may go on without us."""
     on_its_way = Attempt.objects.filter(Q(state__in=UNRESOLVED) | Q(state="prepared")).exists()
     due = Payout.objects.filter(status=PayoutStatus.SCHEDULED, due_at__lte=clock.now()).exists()
-    return not on_its_way and not due
+    locked = SignerState.objects.exclude(locked_reason="").exists()
+    return not (on_its_way or due or locked)
 
 
 @transaction.atomic

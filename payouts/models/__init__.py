@@ -1,7 +1,7 @@
 """The rows behind a payout's way; see docs/design of each module's first lines."""
 
 from payouts.models.attempt import Attempt, NodeAnswer
-from payouts.models.chain import Alarm, ChainBlock, ChainState, SignerState
+from payouts.models.chain import Alarm, ChainBlock, ChainState, OrphanSignature, SignerState
 from payouts.models.ledger import LedgerAccount, LedgerTransfer
 from payouts.models.payout import Payout, PayoutTransition
 
@@ -13,6 +13,7 @@ __all__ = [
     "LedgerAccount",
     "LedgerTransfer",
     "NodeAnswer",
+    "OrphanSignature",
     "Payout",
     "PayoutTransition",
     "SignerState",

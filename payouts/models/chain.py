@@ -64,9 +64,11 @@ class SignerState(models.Model):
 
     heartbeat_at = models.DateTimeField(null=True)
     address = models.CharField(max_length=34, blank=True)
-    journal_id = models.CharField(max_length=64, blank=True)
+    journal_head = models.CharField(max_length=64, blank=True, help_text="the last line's digest")
+    journal_txid = models.CharField(max_length=64, blank=True, help_text="the last line's transaction")
     journal_seq = models.BigIntegerField(default=0)
     locked_reason = models.CharField(max_length=300, blank=True)
+    journal_lost = models.BooleanField(default=False, help_text="locked because the journal is another one")
     locked_until_ms = models.BigIntegerField(default=0, help_text="chain time the solid head must pass")
 
     def __str__(self) -> str:
@@ -91,3 +93,33 @@ class Alarm(models.Model):
 
     def __str__(self) -> str:
         return self.kind
+
+
+class OrphanState(models.TextChoices):
+    OPEN = "open"
+    PAID = "paid"
+    HARMLESS = "harmless"
+
+
+class OrphanSignature(models.Model):
+    """A line of the signer's journal that the database doesn't know: signed, and then the database was restored.
+
+    While it is open the signer is locked; a payout equal in recipient and amount to an open or paid one is held.
+    """
+
+    txid = models.CharField(max_length=64, unique=True)
+    payout_label = models.CharField(max_length=40, help_text="the payout id the journal names")
+    recipient_address = models.CharField(max_length=34)
+    amount = models.BigIntegerField(help_text="base units (10⁻⁶ USDT)")
+    expiration_ms = models.BigIntegerField()
+    raw_data = models.BinaryField()
+    state = models.CharField(max_length=8, choices=OrphanState, default=OrphanState.OPEN)
+    absence = models.JSONField(null=True)
+    found_at = models.DateTimeField(db_default=LucidNow())
+    resolved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=("recipient_address", "amount"), name="orphan_by_payment")]
+
+    def __str__(self) -> str:
+        return self.txid

@@ -1,0 +1,148 @@
+"""When the signer's journal and the database don't tell the same story: a restore, a failover, another machine.
+
+The journal is right about what was signed. The signer is locked until all of it is known again and everything
+that may be on its way has landed or expired (sentence 8 of the design).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from lucid_payments import clock
+from payouts import alarms, verdicts
+from payouts.execution import MAXIMUM_AHEAD_MS
+from payouts.manager import PayoutManager
+from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
+from payouts.models.chain import ChainState, OrphanSignature, OrphanState, SignerState
+from payouts.models.payout import Payout, PayoutStatus
+from payouts.tron.signing.journal import GENESIS, Entry, Journal
+
+log = logging.getLogger(__name__)
+ALARM = "signer_locked"
+
+# Signs a journalled intent's bytes again: the same bytes give the same signature.
+Resign = Callable[[Entry], bytes]
+
+
+@transaction.atomic
+def compare(journal: Journal, resign: Resign) -> None:
+    """Compare the journal with what the database last saw of it; import what is new, lock where that isn't enough.
+
+    Lines that the database doesn't know are an ordinary crash between the journal's fsync and the commit, or a
+    restored database. Both are handled alike: what the line says was signed is taken as signed.
+    """
+    row = SignerState.objects.select_for_update().get(pk=1)
+    if (row.journal_seq, row.journal_head or GENESIS) == (len(journal), journal.head):
+        return
+    lines = list(journal.entries(after_seq=row.journal_seq - 1))
+    if row.journal_seq and (not lines or lines[0].txid != row.journal_txid):
+        _lock(
+            row, "its journal is not the one this database knows: it was lost, cut or left on another machine"
+        )
+        return
+    unknown = lines[1:] if row.journal_seq else lines
+    orphans = [entry for entry in unknown if not _import(entry, resign)]
+    _skip_used_ids(unknown)
+    if orphans:
+        _lock(row, f"{len(orphans)} signatures in its journal are unknown to the database: it was restored")
+    note_journal(journal, unknown[-1].txid)
+
+
+def note_journal(journal: Journal, last_txid: str) -> None:
+    """Remember the journal's end, in the transaction that commits its signatures."""
+    SignerState.objects.filter(pk=1).update(
+        journal_seq=len(journal), journal_head=journal.head, journal_txid=last_txid
+    )
+
+
+def suspects() -> set[tuple[str, int]]:
+    """Recipient and amount (base units) of signatures that paid, or may, without a payout of ours to show for it."""
+    rows = OrphanSignature.objects.filter(state__in=(OrphanState.OPEN, OrphanState.PAID))
+    return set(rows.values_list("recipient_address", "amount"))
+
+
+def resolve(state: ChainState) -> None:
+    """The watcher's part: judge open orphans by the chain, and unlock the signer when nothing is open any more."""
+    for orphan in OrphanSignature.objects.filter(state=OrphanState.OPEN):
+        verdicts.judge_orphan(orphan, state)
+    row = SignerState.objects.get(pk=1)
+    if not row.locked_reason or row.locked_until_ms > state.solid_time_ms:
+        return
+    still_open = OrphanSignature.objects.filter(state=OrphanState.OPEN).exists()
+    signed_before = Attempt.objects.filter(
+        state__in=UNRESOLVED, expiration_ms__lte=row.locked_until_ms
+    ).exists()
+    if still_open or signed_before or not _statement_since(row, state):
+        return
+    SignerState.objects.filter(pk=1, locked_reason=row.locked_reason).update(
+        locked_reason="",
+        locked_until_ms=0,
+        journal_seq=0 if row.journal_lost else F("journal_seq"),
+        journal_lost=False,
+    )
+    alarms.clear([ALARM])
+    log.warning("the signer is unlocked: all that its journal names has landed or expired")
+
+
+def _statement_since(row: SignerState, state: ChainState) -> bool:
+    """All that left the treasury since then is explained."""
+    return state.statement_at is not None and clock.to_ms(state.statement_at) >= row.locked_until_ms
+
+
+def _lock(row: SignerState, reason: str) -> None:
+    """Until whatever was signed before this moment must have landed or expired in a solid block."""
+    if row.locked_reason:
+        return
+    row.locked_reason = reason[:300]
+    row.journal_lost = reason.startswith("its journal")
+    row.locked_until_ms = clock.to_ms(clock.now()) + MAXIMUM_AHEAD_MS
+    row.save(update_fields=["locked_reason", "locked_until_ms", "journal_lost"])
+    alarms.raise_alarm(ALARM, f"The signer is locked: {reason}.")
+
+
+def _import(entry: Entry, resign: Resign) -> bool:
+    """Make the database know one signature; False when no payout can carry it, and it is kept as an orphan."""
+    known = Attempt.objects.filter(txid=entry.txid).first()
+    if known is not None and known.state == AttemptState.PREPARED:
+        return PayoutManager.adopt_signature(known, resign(entry))
+    if known is not None and known.state != AttemptState.WITHDRAWN:
+        return True
+    payout = Payout.objects.filter(
+        payout_id=entry.payout_id,
+        recipient_address=entry.recipient,
+        amount=entry.amount,
+        status=PayoutStatus.SCHEDULED,
+    ).first()
+    if known is None and payout is not None:
+        return PayoutManager.adopt_transaction(
+            payout,
+            raw_data=bytes.fromhex(entry.raw_data),
+            signed_transaction=resign(entry),
+            expiration_ms=entry.expiration_ms,
+        )
+    OrphanSignature.objects.get_or_create(
+        txid=entry.txid,
+        defaults={
+            "payout_label": entry.payout_id,
+            "recipient_address": entry.recipient,
+            "amount": entry.amount,
+            "expiration_ms": entry.expiration_ms,
+            "raw_data": bytes.fromhex(entry.raw_data),
+        },
+    )
+    return False
+
+
+def _skip_used_ids(entries: list[Entry]) -> None:
+    """A restored database would hand out attempt ids that the journal has seen; the desk refuses such a one."""
+    highest = max(int(entry.attempt_id) for entry in entries)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(nextval('payouts_attempt_id_seq'))"
+            " FROM generate_series((SELECT last_value FROM payouts_attempt_id_seq), %s)",
+            [highest],
+        )

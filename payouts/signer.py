@@ -1,0 +1,157 @@
+"""The signer's round. Runs in the signer's own process, the only one that holds the key.
+
+It takes nothing but attempts that stand prepared in the database, compares each with its payout, and signs only
+while the watcher's statement is fresh, the kill switch is not pulled, and its own journal and the database agree.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from lucid_payments import clock
+from lucid_payments.clock import LucidNow
+from lucid_payments.money import SUN_PER_TRX
+from payouts import chain, recovery
+from payouts.execution import SIGN_BATCH, SigningResult
+from payouts.manager import PayoutManager
+from payouts.models.attempt import Attempt
+from payouts.models.chain import ChainState, SignerState
+from payouts.models.payout import HoldReason, PayoutStatus
+from payouts.tron.encoding import decode_raw_data
+from payouts.tron.signing.caps import SigningCaps
+from payouts.tron.signing.desk import Signed, SigningDesk
+from payouts.tron.signing.errors import JournalError
+from payouts.tron.signing.journal import Entry, Journal
+from payouts.tron.signing.secret import Secret
+from payouts.tron.signing.signer import KeyFileSigner
+from payouts.tron.transfer import TransferIntent
+from payouts.verdicts import intent_of
+from routers import killswitch
+
+log = logging.getLogger(__name__)
+BLACKLIST_ANSWER_AGE = timedelta(seconds=60)
+
+
+@functools.cache
+def journal() -> Journal:
+    """The open journal of this process; a second signer is refused by its lock."""
+    if not settings.SIGNER_JOURNAL_FILE:
+        raise ImproperlyConfigured("SIGNER_JOURNAL_FILE: name the file where the signer keeps its journal.")
+    opened = Journal(Path(settings.SIGNER_JOURNAL_FILE))
+    if opened.repaired:
+        log.warning("journal: %s", opened.repaired)
+    return opened
+
+
+@functools.cache
+def desk() -> SigningDesk:
+    """The key opened, once, with the password from its file. Raises KeyFileError, JournalError."""
+    password = Secret.from_file(Path(settings.TREASURY_PASSWORD_FILE))
+    signer = KeyFileSigner.open(Path(settings.TREASURY_KEY_FILE), password)
+    if signer.address != settings.TREASURY_ADDRESS:
+        raise ImproperlyConfigured(
+            f"TREASURY_ADDRESS is {settings.TREASURY_ADDRESS}, but the key file's address is {signer.address}."
+        )
+    return SigningDesk(
+        signer,
+        journal(),
+        SigningCaps(daily=settings.SIGNER_DAILY_CAP, hourly=settings.SIGNER_HOURLY_CAP),
+        chain.network().usdt_contract,
+        settings.FEE_LIMIT_CAP_TRX * SUN_PER_TRX,
+    )
+
+
+def sign_prepared() -> int:
+    """Sign what is prepared and may be signed; answers how many signatures left the desk."""
+    opened = desk()
+    recovery.compare(journal(), lambda entry: _sign_again(opened, entry))
+    SignerState.objects.filter(pk=1).update(heartbeat_at=LucidNow(), address=settings.TREASURY_ADDRESS)
+    signed = 0
+    while True:
+        state = chain.state()
+        why_not = refusal(state, clock.now())
+        if why_not:
+            log.info("nothing is signed: %s", why_not)
+            return signed
+        result = PayoutManager.sign(lambda rows, at, state=state: _ask(opened, rows, at, state))  # type: ignore[misc]
+        signed += len(result.signed)
+        if len(result.signed) + len(result.refused) < SIGN_BATCH:
+            return signed
+
+
+def refusal(state: ChainState, now: datetime) -> str:
+    """Why nothing at all may be signed now; empty when it may."""
+    if killswitch.is_pulled():
+        return "the kill switch is pulled"
+    locked = SignerState.objects.get(pk=1).locked_reason
+    if locked:
+        return f"the signer is locked: {locked}"
+    if state.statement_at is None or not timedelta(0) <= now - state.statement_at <= chain.FRESH:
+        return state.statement_detail or "the watcher's statement isn't fresh"
+    if state.read_at is None or now - state.read_at > chain.FRESH or state.clock_trips >= 2:
+        return "the chain's reading is old or the clocks differ"
+    return ""
+
+
+def _ask(opened: SigningDesk, rows: list[Attempt], at: datetime, state: ChainState) -> SigningResult:
+    """The desk's decision about each attempt; called inside the transaction that holds their rows."""
+    result = SigningResult()
+    fit: list[Attempt] = []
+    for attempt in rows:
+        sentence = _unfit(attempt, at)
+        if sentence:
+            result.refused[attempt.pk] = (HoldReason.SIGNER, sentence)
+        else:
+            fit.append(attempt)
+    if killswitch.is_pulled():
+        return SigningResult()
+    answers = opened.sign(
+        [intent_of(attempt) for attempt in fit], now_ms=clock.to_ms(at), head_time_ms=state.head_time_ms
+    )
+    for attempt, answer in zip(fit, answers, strict=True):
+        if isinstance(answer, Signed):
+            result.signed[attempt.pk] = answer.signed_transaction
+        else:
+            log.warning("attempt %s is not signed: %s", attempt.pk, answer.sentence)
+            result.refused[attempt.pk] = (HoldReason.SIGNER, f"The signer refused: {answer.sentence}")
+    written = [answer.txid for answer in answers if isinstance(answer, Signed)]
+    if written:
+        recovery.note_journal(journal(), written[-1])
+    return result
+
+
+def _sign_again(opened: SigningDesk, entry: Entry) -> bytes:
+    """The signed bytes of a journalled transaction: the same bytes give the same signature."""
+    raw_data = bytes.fromhex(entry.raw_data)
+    decoded = decode_raw_data(raw_data)
+    intent = TransferIntent(
+        payout_id=entry.payout_id,
+        attempt_id=entry.attempt_id,
+        owner=settings.TREASURY_ADDRESS,
+        recipient=entry.recipient,
+        amount=entry.amount,
+        contract=chain.network().usdt_contract,
+        fee_limit_sun=decoded.fee_limit,
+        expiration_ms=entry.expiration_ms,
+        raw_data=raw_data,
+    )
+    now_ms = clock.to_ms(clock.now())
+    answer = opened.sign([intent], now_ms=now_ms, head_time_ms=chain.state().head_time_ms)[0]
+    if not isinstance(answer, Signed):
+        raise JournalError("BROKEN", f"A journalled transaction isn't signed again: {answer.sentence}")
+    return answer.signed_transaction
+
+
+def _unfit(attempt: Attempt, at: datetime) -> str:
+    """What the desk can't know: the payout's state, and how old the blacklist's answer is."""
+    if attempt.payout.status != PayoutStatus.RELEASED:
+        return "The payout isn't released any more."
+    if not timedelta(0) <= at - attempt.blacklist_clear_at <= BLACKLIST_ANSWER_AGE:
+        return "The answer whether the recipient is frozen is older than 60 seconds."
+    return ""
