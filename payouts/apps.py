@@ -6,7 +6,7 @@ class PayoutsConfig(AppConfig):
 
     def ready(self) -> None:
         from lucid_payments.api.health_checks import register_check
-        from payouts import health
+        from payouts import checks, health  # noqa: F401 - the checks register themselves
 
         register_check("tron", health.tron)
         register_check("circuit_breaker", health.circuit_breaker)

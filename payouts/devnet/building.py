@@ -1,4 +1,4 @@
-"""Unsigned transactions as a node builds them: solid reference block, a minute from head time, its own clock."""
+"""Unsigned transactions as a node builds them: solid reference block, a minute to live from head time."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class DevnetControl:
         self._request("DELETE", "faults", params={} if fault_id is None else {"id": fault_id})
 
     def token(self, **switches: Any) -> dict[str, Any]:
-        """paused, deprecated, upgraded_address, basis_points_rate, maximum_fee, energy_factor, (un)blacklist."""
+        """Set some of `token.SWITCHES`; `blacklist` and `unblacklist` take lists of addresses."""
         return self._post("token", **switches)
 
     def parameters(self, **values: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Money for tests: real transactions from the faucet's account, so that logs and balances are on the chain."""
+"""Money for tests, by real transactions from the faucet: logs and balances are on the chain."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ PENDING_LIFE_MS: Final = 60_000  # node.pendingTransactionTimeout: whatever the 
 
 @dataclass
 class Pending:
-    """A pooled transaction. `held_by` is the one node that keeps it to itself and lets no producer have it."""
+    """A pooled transaction. `held_by` is the node that keeps it to itself: no producer has it then."""
 
     transaction: SignedTransaction
     received_ms: int

@@ -33,7 +33,7 @@ class Manner(Enum):
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer on its way out. `seconds` is how long to hang or wait, `rate` how many bytes a second drip."""
+    """An answer on its way out. `seconds`: how long to hang or wait; `rate`: bytes a second that drip."""
 
     body: bytes = b"{}"
     status: int = 200

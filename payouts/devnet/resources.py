@@ -1,4 +1,4 @@
-"""Bandwidth and energy: stakes, the daily free share, linear recovery over a day, and what is burned instead."""
+"""Bandwidth and energy: stakes, the free share, recovery over a day, and what is burned instead."""
 
 from __future__ import annotations
 

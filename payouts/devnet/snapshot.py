@@ -1,4 +1,4 @@
-"""A devnet's memory on disk: blocks, balances, results, pending transactions and the clock, as one JSON file."""
+"""A devnet's memory as one JSON file: blocks, balances, results, pending transactions and the clock."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def check_recipient(text: str, *, contract: str, treasury: str) -> str:
 
 
 def to_evm(raw: bytes) -> bytes:
-    """The 20 bytes that logs and call data carry. Raises `InvalidAddress` unless `raw` is a 21-byte address."""
+    """The 20 bytes that logs and call data carry. Raises `InvalidAddress` for what is no address."""
     _require_raw(raw)
     return raw[1:]
 

@@ -52,7 +52,7 @@ def raw_data_to_json(raw: RawData, *, visible: bool = False) -> dict[str, Any]:
 
 
 def raw_data_from_json(value: Mapping[str, Any], *, visible: bool = False) -> RawData:
-    """The reverse, for nodes that rebuild the bytes from JSON. Raises `DecodeError` for what can't be read."""
+    """The reverse, for nodes that rebuild the bytes. Raises `DecodeError` for what can't be read."""
     try:
         (contract,) = value["contract"]
         memo = value.get("data", "")

@@ -21,7 +21,7 @@ class DecodeError(ValueError):
 
 
 def varint(value: int) -> bytes:
-    """An int64 as a varint; negative numbers take ten bytes, as in every protobuf. Raises ValueError beyond."""
+    """An int64 as a varint; negative numbers take ten bytes. Raises ValueError beyond int64."""
     if not _INT64_MIN <= value <= _INT64_MAX:
         raise ValueError(f"{value} doesn't fit an int64")
     rest = value & _INT64_MASK

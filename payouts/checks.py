@@ -1,0 +1,50 @@
+"""System checks of what payouts need: the network's own USDT contract, and a treasury that is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+from payouts.tron import addresses
+from payouts.tron.networks import NETWORKS
+
+
+@register("lucid")
+def check_contract(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """A configured contract has to be the one that is pinned to the network."""
+    network = NETWORKS[settings.TRON_NETWORK]
+    if settings.TRON_USDT_CONTRACT in ("", network.usdt_contract):
+        return []
+    return [
+        Error(
+            f"TRON_USDT_CONTRACT={settings.TRON_USDT_CONTRACT} isn't USDT on {network.name}.",
+            hint=f"Unset it: on {network.name} USDT is {network.usdt_contract}.",
+            id="payouts.E001",
+        )
+    ]
+
+
+@register("lucid")
+def check_treasury(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """The treasury has to be an address, and not the token's."""
+    try:
+        addresses.decode(settings.TREASURY_ADDRESS)
+        reason = "it is the USDT contract" if _is_contract(settings.TREASURY_ADDRESS) else None
+    except addresses.InvalidAddress as refusal:
+        reason = str(refusal)
+    if reason is None:
+        return []
+    return [
+        Error(
+            f"TREASURY_ADDRESS can't be paid from: {reason}",
+            hint="Set it to the address that `manage.py treasury show` prints.",
+            id="payouts.E002",
+        )
+    ]
+
+
+def _is_contract(address: str) -> bool:
+    return any(address == network.usdt_contract for network in NETWORKS.values())
