@@ -1,4 +1,4 @@
-"""The parts of a health answer that apps above this one know about; they register in their `AppConfig.ready`."""
+"""The parts of a health answer that apps above this one know about and register when they are ready."""
 
 from __future__ import annotations
 

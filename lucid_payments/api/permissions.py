@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
 
 
 class Allowed(BasePermission):
-    """`view.permissions` names the permission per method; a method it doesn't name is refused."""
+    """`view.permissions` names the permission per method; a method it doesn't name is answered 405."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         needed: dict[str, str] = getattr(view, "permissions", {})
         method = "GET" if request.method == "HEAD" else str(request.method)
-        return isinstance(request.user, User) and method in needed and request.user.may(needed[method])
+        if not isinstance(request.user, User):
+            return False
+        if method not in needed:
+            raise MethodNotAllowed(method)
+        return request.user.may(needed[method])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +18,7 @@ from lucid_payments.api.views import LucidView, caller
 from payouts.api import filters
 from payouts.api.access import visible_to
 from payouts.api.representation import head_number, represent, with_what_is_shown
-from payouts.api.serializers import PayoutOrderSerializer
+from payouts.api.serializers import PAYOUT_ID, PayoutOrderSerializer
 from payouts.manager import PayoutManager
 
 
@@ -60,6 +62,8 @@ class PayoutView(LucidView):
     rate_limits = {"GET": 60}
 
     def get(self, request: Request, payout_id: str) -> Response:
+        if not re.fullmatch(PAYOUT_ID, payout_id):
+            raise PayoutNotFound
         visible = with_what_is_shown(visible_to(caller(request)))
         payout = visible.filter(payout_id=payout_id).first()
         if payout is None:
