@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from coincurve import PrivateKey
-from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
 from payouts.tron import addresses
 from payouts.tron.signing.errors import KeyFileError
 from payouts.tron.signing.recovery import address_of
 from payouts.tron.signing.secret import Secret
+from payouts.tron.signing.web3 import create_keyfile_json, decode_keyfile_json
 
 # About half a second and 256 MB to open.
 SCRYPT_N: Final = 2**18

@@ -7,18 +7,20 @@ import json
 import logging
 import pickle
 import stat
+import subprocess
+import sys
 import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_keyfile.keyfile import decode_keyfile_json
 
 from payouts.tron.signing import keyfile
 from payouts.tron.signing.errors import KeyFileError, SignatureError
 from payouts.tron.signing.recovery import recover_address
 from payouts.tron.signing.secret import Secret
 from payouts.tron.signing.signer import KeyFileSigner
+from payouts.tron.signing.web3 import decode_keyfile_json
 from tests.payouts.tron.vectors import KEYS, VECTORS
 
 CANARY = KEYS["payer"]["private_key"]
@@ -59,6 +61,15 @@ def test_it_opens_with_its_password(path: Path) -> None:
 def test_it_is_the_common_format(path: Path) -> None:
     secret = decode_keyfile_json(json.loads(path.read_text()), PASSWORD_TEXT.encode())
     assert secret.hex() == CANARY
+
+
+def test_the_library_leaves_the_recursion_limit_alone() -> None:
+    program = (
+        "import sys; before = sys.getrecursionlimit(); import payouts.tron.signing;"
+        "assert 'py_ecc' in sys.modules; print(sys.getrecursionlimit() - before)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "0"
 
 
 def test_it_belongs_to_its_owner_alone(path: Path) -> None:
