@@ -4,7 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.devnet.fixtures import RunningDevnet, devnet, devnet_process
+from tests.payouts.tron.devnet_world import DevnetWorld
 from tests.payouts.tron.scripted_node import ScriptedNode, scripted_nodes
+
+__all__ = ["devnet", "devnet_process"]
 
 
 @pytest.fixture
@@ -17,3 +21,13 @@ def scripted() -> Iterator[ScriptedNode]:
 def two_scripted() -> Iterator[list[ScriptedNode]]:
     with scripted_nodes(2) as nodes:
         yield nodes
+
+
+@pytest.fixture
+def world(devnet: RunningDevnet) -> Iterator[DevnetWorld]:
+    """A new chain with a funded treasury, and a pool that remembers nothing."""
+    world = DevnetWorld(devnet)
+    world.fund_treasury()
+    world.calls.clear()
+    yield world
+    world.pool.close()
