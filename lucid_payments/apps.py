@@ -8,6 +8,6 @@ class LucidPaymentsConfig(AppConfig):
     verbose_name = "Lucid Payments"
 
     def ready(self) -> None:
-        from lucid_payments import privileges
+        from lucid_payments import checks, privileges  # noqa: F401 - the checks register themselves
 
         post_migrate.connect(privileges.after_migrate, dispatch_uid="lucid_payments.after_migrate")

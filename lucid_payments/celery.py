@@ -6,13 +6,27 @@ import os
 from pathlib import Path
 
 from celery import Celery
-from celery.signals import beat_init, worker_ready
+from celery.signals import beat_init, worker_init, worker_ready
+from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lucid_payments.settings")
 
 app = Celery("lucid_payments")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+@beat_init.connect
+def check_settings(**kwargs: object) -> None:
+    """Refuse to start with settings that the system checks refuse; Celery itself ignores their errors."""
+    from lucid_payments.checks import require_sound_settings
+
+    try:
+        require_sound_settings()
+    except ImproperlyConfigured as error:
+        # Celery logs any other exception of a receiver and starts all the same.
+        raise SystemExit(str(error)) from None
 
 
 @worker_ready.connect

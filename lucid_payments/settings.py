@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from lucid_payments import env
+from lucid_payments import env, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -18,6 +18,12 @@ LUCID_ENV = env.choice("LUCID_ENV", ("demo", "test", "staging", "production"))
 IS_LIVE = LUCID_ENV in ("staging", "production")
 VERSION = "0.1.0"
 SERVICE_NAME = "tron-payment-service"
+BANNERS = {
+    "demo": "Demo: nothing here is real money",
+    "test": "Test",
+    "staging": "Staging: test money on a test network",
+    "production": "",
+}
 
 # --- Django -----------------------------------------------------------------------------------------------
 SECRET_KEY = env.secret("SECRET_KEY")
@@ -32,6 +38,9 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 LANGUAGE_CODE = "en"
 APPEND_SLASH = False
+# Browsers hold an onion address for secure, and so send these over it.
+SESSION_COOKIE_SECURE = IS_LIVE
+CSRF_COOKIE_SECURE = IS_LIVE
 
 INSTALLED_APPS = [
     "lucid_payments",
@@ -99,10 +108,10 @@ WHITENOISE_AUTOREFRESH = False
 # --- Data -------------------------------------------------------------------------------------------------
 DATABASE_APP_ROLE = env.text("DATABASE_APP_ROLE", "lucid_app")
 # `manage.py migrate` alone connects as the tables' owner; everything else as the application's role.
-DATABASE_OWNER = env.database("DATABASE_OWNER_URL", None) if sys.argv[1:2] == ["migrate"] else None
+_MIGRATES_AS_OWNER = sys.argv[1:2] == ["migrate"] and env.database("DATABASE_OWNER_URL", None) is not None
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        **(DATABASE_OWNER or env.database("DATABASE_URL")),
+        **env.database("DATABASE_OWNER_URL" if _MIGRATES_AS_OWNER else "DATABASE_URL"),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
     }
@@ -112,6 +121,8 @@ CACHE_URL = env.url("CACHE_URL", schemes=("redis", "rediss", "unix"))
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}}
 # Its warning is about caches whose counters aren't atomic; Redis's INCR is.
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.W001", "django_ratelimit.E003"]
+# Reached through an onion address, whose encryption is Tor's: there is no https to redirect to.
+SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008"]
 
 # --- Celery: platform.md's settings that lose no task of a killed worker ------------------------------------
 CELERY_BROKER_URL = BROKER_URL
@@ -206,6 +217,8 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
+# The schema has tests of its own; its warnings aren't about a deployment.
+SPECTACULAR_SETTINGS = {"ENABLE_DJANGO_DEPLOY_CHECK": False}
 SIMPLE_JWT = {
     "ALGORITHM": JWT_ALGORITHM,
     "ISSUER": JWT_ISSUER,
@@ -228,6 +241,11 @@ CORS_EXPOSE_HEADERS = [
     "Retry-After",
     "Idempotent-Replayed",
 ]
+
+# --- Operating --------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+LOGGING = logs.configuration(LOG_LEVEL, as_json=IS_LIVE)
+# What every admin page says about where one is; production says nothing.
+BANNER = env.text("BANNER", BANNERS[LUCID_ENV])
 # The key that signs the audit chain's head; empty: no head is signed.
 AUDIT_SEAL_KEY_FILE = env.text("AUDIT_SEAL_KEY_FILE", "")

@@ -58,7 +58,8 @@ class Demo:
         known = self._start_servers(supervisor)
         supervisor.run_once("migrate", lambda: manage(known.owner, "migrate", "--no-input", "-v", "1"))
         supervisor.start(self._devnet(known))
-        supervisor.run_once("world", lambda: manage(known.public, "demo_world", *self._world_options()))
+        make_world = [sys.executable, "-m", "lucid_payments.embedded.world", *self._world_options()]
+        supervisor.run_once("world", lambda: spawn(make_world, known.signer, REPOSITORY))
         supervisor.start(*self._applications(known))
         self._tell(supervisor)
         supervisor.watch()
@@ -92,7 +93,7 @@ class Demo:
         return environments(self.home, self.given, self.devnet_ports, postgres, valkey)
 
     def _world_options(self) -> list[str]:
-        """What `demo_world` is told; it merges the rest of demo.json with `demo_file.merge`."""
+        """What `world` is told; it merges the rest of demo.json with `demo_file.merge`."""
         return [
             f"--demo-file={self.home / 'demo.json'}",
             f"--base-url={self.base_url}",

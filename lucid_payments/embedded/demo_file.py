@@ -13,7 +13,7 @@ from lucid_payments.embedded.files import replace_file
 def merge(file: Path, part: dict[str, Any]) -> None:
     """Give the top-level keys of `part` their new values and leave the others as they are.
 
-    The supervisor writes `pids`, the command `demo_world` everything else: each holds the lock from its
+    The supervisor writes `pids`, `world` everything else: each holds the lock from its
     reading to its writing, so neither loses the other's keys.
     """
     with open(file.with_name(f".{file.name}.lock"), "w") as lock:

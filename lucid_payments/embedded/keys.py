@@ -6,39 +6,32 @@ the treasury's coins on the demo's chain belong to its key.
 
 from __future__ import annotations
 
-import json
-import secrets
 import sys
 from pathlib import Path
 
-import coincurve
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from eth_keyfile.keyfile import create_keyfile_json
-from eth_utils.crypto import keccak
 
 from lucid_payments.embedded.files import replace_file, secret_file
-from payouts.tron import addresses
+from payouts.tron.signing import keyfile
+from payouts.tron.signing.recovery import address_of
+from payouts.tron.signing.secret import Secret
 
-# scrypt's cost: the key of a devnet, on the smallest machines, opened at every start.
-DEMO_SCRYPT_COST = 2**14
+# A devnet's key, opened at every start of the smallest machine.
+DEMO_SCRYPT_N = 2**14
 
 
 def make_keys(folder: Path) -> None:
     """`jwt.pem`, `treasury-password`, `treasury.json` (Web3 key file) and `treasury-address`, all 0600."""
     secret_file(folder / "jwt.pem", _jwt_key)
-    password = secret_file(folder / "treasury-password").read_text().strip()
-    if not (folder / "treasury-address").exists():
-        key = secrets.token_bytes(32)
-        document = create_keyfile_json(key, password.encode(), kdf="scrypt", iterations=DEMO_SCRYPT_COST)
-        replace_file(folder / "treasury.json", json.dumps(document) + "\n")
-        # Last: its presence says that the key file is whole.
-        replace_file(folder / "treasury-address", _address(key) + "\n")
-
-
-def _address(key: bytes) -> str:
-    public = coincurve.PrivateKey(key).public_key.format(compressed=False)[1:]
-    return addresses.encode(bytes([addresses.VERSION]) + keccak(public)[-addresses.EVM_LENGTH :])
+    password = Secret.from_file(secret_file(folder / "treasury-password"))
+    key_file = folder / "treasury.json"
+    if key_file.exists():
+        address = address_of(keyfile.open_key(key_file, password).public_key)
+    else:
+        address = keyfile.create(key_file, password, scrypt_n=DEMO_SCRYPT_N)
+    # Last: its presence says that everything else is there.
+    replace_file(folder / "treasury-address", address + "\n")
 
 
 def _jwt_key() -> str:

@@ -1,0 +1,153 @@
+"""System checks of what the settings mean together: the rules of staging and production.
+
+Staging obeys production's rules on a test network. Demo and test are free, except that they never touch real
+money: their clock can be stepped. `require_sound_settings` keeps web and workers from starting otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register, run_checks
+from django.core.exceptions import ImproperlyConfigured
+
+STAGING_NETWORKS = ("shasta", "nile")
+SHORTEST_SECRET = 50
+SHORTEST_GATEWAY_TOKEN = 32
+
+Finding = Iterable[CheckMessage]
+
+
+def require_sound_settings() -> None:
+    """Raise ImproperlyConfigured with every error of the system checks, each with its hint."""
+    errors = [message for message in run_checks(tags=["lucid"]) if message.is_serious()]
+    if errors:
+        raise ImproperlyConfigured("\n".join(f"{error.id}: {error.msg} {error.hint}" for error in errors))
+
+
+@register("lucid")
+def check_environment(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """All rules of this LUCID_ENV."""
+    rules: tuple[Callable[[], Finding], ...] = (_network,)
+    if settings.IS_LIVE:
+        rules = (_network, _nodes, _tor, _gateway, _limits, _secrets, _debug, _tokens, _hosts, _banner)
+    return [finding for rule in rules for finding in rule()]
+
+
+def _network() -> Finding:
+    network, environment = settings.TRON_NETWORK, settings.LUCID_ENV
+    if environment == "production" and network != "mainnet":
+        yield Error(
+            f"Production pays on mainnet, not on {network}.",
+            hint="Set TRON_NETWORK=mainnet, or LUCID_ENV=staging for a test network.",
+            id="lucid.E001",
+        )
+    if environment == "staging" and network not in STAGING_NETWORKS:
+        yield Error(
+            f"Staging runs on a test network, not on {network}.",
+            hint="Set TRON_NETWORK=shasta or nile.",
+            id="lucid.E001",
+        )
+    if not settings.IS_LIVE and network == "mainnet":
+        yield Error(
+            f"LUCID_ENV={environment} must not touch real money.",
+            hint="Set TRON_NETWORK to devnet, shasta or nile, or LUCID_ENV=production.",
+            id="lucid.E001",
+        )
+
+
+def _nodes() -> Finding:
+    operators = {node.get("operator") for node in settings.TRON_NODES if isinstance(node, dict)}
+    if len(operators - {None, ""}) < 2:
+        yield Error(
+            "The chain is read from fewer than two providers of different operators.",
+            hint='Give TRON_NODES two nodes whose "operator" differs: one alone could lie about a payment.',
+            id="lucid.E002",
+        )
+    for node in settings.TRON_NODES:
+        url = str(node.get("url", "")) if isinstance(node, dict) else ""
+        host = url.removeprefix("http://").split("/")[0].split(":")[0]
+        if not url.startswith("https://") and not host.endswith(".onion"):
+            yield Error(
+                f"The node {node.get('name') if isinstance(node, dict) else node!r} is asked without TLS.",
+                hint="Use https://, or http:// to an onion address.",
+                id="lucid.E008",
+            )
+
+
+def _tor() -> Finding:
+    if not settings.TOR_PROXY:
+        yield Error(
+            "Outgoing calls don't go through Tor.",
+            hint="Set TOR_PROXY=socks5h://127.0.0.1:9050 (socks5h: names are resolved by Tor).",
+            id="lucid.E003",
+        )
+
+
+def _gateway() -> Finding:
+    if len(settings.GATEWAY_TOKEN) < SHORTEST_GATEWAY_TOKEN:
+        yield Error(
+            "The gateway's token is missing or short: anybody on the socket could name any client.",
+            hint=f"Set GATEWAY_TOKEN_FILE to a file of at least {SHORTEST_GATEWAY_TOKEN} random characters.",
+            id="lucid.E004",
+        )
+
+
+def _limits() -> Finding:
+    for prefix in ("CIRCUIT_BREAKER", "V0", "KYC"):
+        daily = getattr(settings, f"{prefix}_DAILY_LIMIT")
+        hourly = getattr(settings, f"{prefix}_HOURLY_LIMIT")
+        if daily <= hourly:
+            yield Error(
+                f"{prefix}_DAILY_LIMIT isn't above {prefix}_HOURLY_LIMIT.",
+                hint="A day's limit at or below an hour's lets one hour empty the day.",
+                id="lucid.E005",
+            )
+
+
+def _secrets() -> Finding:
+    key = settings.SECRET_KEY
+    if len(key) < SHORTEST_SECRET or len(set(key)) < 5 or key.startswith("django-insecure-"):
+        yield Error(
+            "SECRET_KEY is a default or too short.",
+            hint=f"Set SECRET_KEY_FILE to a file with at least {SHORTEST_SECRET} random characters.",
+            id="lucid.E006",
+        )
+
+
+def _debug() -> Finding:
+    if settings.DEBUG:
+        yield Error(
+            "DEBUG shows settings and source to whoever provokes an error.",
+            hint="Unset DEBUG.",
+            id="lucid.E007",
+        )
+
+
+def _tokens() -> Finding:
+    if settings.JWT_ALGORITHM != "RS256":
+        yield Error(
+            f"Tokens are signed with {settings.JWT_ALGORITHM}: the gateway has no public key for that.",
+            hint="Unset JWT_ALGORITHM, or set it to RS256.",
+            id="lucid.E009",
+        )
+
+
+def _hosts() -> Finding:
+    if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
+        yield Error(
+            "ALLOWED_HOSTS names no host, or every host.",
+            hint="Set ALLOWED_HOSTS to the service's onion address and to the gateway's name.",
+            id="lucid.E010",
+        )
+
+
+def _banner() -> Finding:
+    if settings.LUCID_ENV == "staging" and not settings.BANNER:
+        yield Error(
+            "Staging looks like production: its pages have no banner.",
+            hint="Unset BANNER, or give it a text.",
+            id="lucid.E011",
+        )

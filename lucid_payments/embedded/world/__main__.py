@@ -1,0 +1,44 @@
+"""`python -m lucid_payments.embedded.world`: make the demo's world, once, and tell how to enter it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import django
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Fill an empty demo and write its demo.json.")
+    parser.add_argument("--demo-file", type=Path, required=True)
+    parser.add_argument("--base-url", required=True)
+    parser.add_argument("--admin-url", required=True)
+    parser.add_argument("--devnet-url", required=True)
+    options = parser.parse_args()
+    django.setup()
+
+    from django.conf import settings
+
+    from lucid_payments.embedded import demo_file
+    from lucid_payments.embedded.world import history, people
+    from payouts.chain import network
+    from payouts.devnet.client import DevnetControl
+
+    known = demo_file.read(options.demo_file).get("users", {})
+    users = known or people.create()
+    demo_file.merge(
+        options.demo_file,
+        {
+            "base_url": options.base_url,
+            "admin_url": options.admin_url,
+            "devnet_url": options.devnet_url,
+            "treasury_address": settings.TREASURY_ADDRESS,
+            "usdt_contract": network().usdt_contract,
+            "users": users,
+        },
+    )
+    history.live_through_a_month(DevnetControl(options.devnet_url, timeout=120))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""A month of 200 payouts, lived through on the devnet's stepped clock in a few seconds."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from lucid_payments.accounts.models import User
+from lucid_payments.audit.sealer import seal
+from lucid_payments.embedded.world.people import VERIFIED_NODE, wallet
+from lucid_payments.money import BASE_UNITS_PER_USDT, SUN_PER_TRX
+from payouts import devnet_clock, ledger, signer, watching
+from payouts.devnet.client import DevnetControl
+from payouts.intake import PayoutOrder
+from payouts.manager import PayoutManager
+from payouts.models import Payout
+from payouts.models.ledger import Currency
+from payouts.models.payout import ENDED
+from payouts.release import release_due
+from payouts.sending import send_due
+
+DAYS = 30
+PAYOUTS = 200
+TREASURY_USDT = 50_000 * BASE_UNITS_PER_USDT
+TREASURY_TRX = 20_000 * SUN_PER_TRX
+ROUNDS_A_DAY = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Somebody of the demo asks for a payout."""
+
+    creator: str
+    order: PayoutOrder
+
+
+def live_through_a_month(devnet: DevnetControl) -> None:
+    """Fund the treasury and pay 200 payouts within the last 30 days; does nothing where that was done."""
+    if Payout.objects.exists():
+        return
+    now_ms = time.time_ns() // 1_000_000
+    began_ms = now_ms - (DAYS + 1) * 24 * 3600 * 1000
+    devnet.reset(now_ms=began_ms)
+    devnet.clock("manual")
+    devnet_clock.follow()
+    _fund(devnet)
+    for day, wishes in enumerate(_wishes()):
+        for wish in wishes:
+            PayoutManager.create(creator=User.objects.get(username=wish.creator), order=wish.order)
+        _finish_day(devnet)
+        morning = began_ms + (day + 1) * 24 * 3600 * 1000
+        devnet.clock("manual", now_ms=max(morning, devnet.now_ms()))
+        devnet_clock.follow()
+    devnet.clock("live", now_ms=time.time_ns() // 1_000_000)
+    devnet_clock.follow()
+    watching.poll()
+    while seal():
+        continue
+    devnet.snapshot()
+
+
+def _fund(devnet: DevnetControl) -> None:
+    treasury = settings.TREASURY_ADDRESS
+    devnet.fund(treasury, trx_sun=TREASURY_TRX, mine=True)
+    devnet.fund(treasury, usdt=TREASURY_USDT, mine=True)
+    devnet.step_until_solid()
+    devnet_clock.follow()
+    ledger.book_inflow(TREASURY_USDT, note="first deposit")
+    ledger.book_inflow(TREASURY_TRX, note="first deposit", currency=Currency.TRX)
+
+
+def _finish_day(devnet: DevnetControl) -> None:
+    """Everybody's turn, block after block, until no payout of the day is open."""
+    for _ in range(ROUNDS_A_DAY):
+        watching.poll()
+        signer.sign_prepared()
+        release_due()
+        signer.sign_prepared()
+        send_due()
+        devnet.step(blocks=10)
+        devnet_clock.follow()
+        if not Payout.objects.exclude(status__in=ENDED).exists():
+            return
+    left = list(Payout.objects.exclude(status__in=ENDED).values_list("status", "hold_reason"))
+    raise RuntimeError(f"The demo's history doesn't come to its end: {left}")
+
+
+def _wishes() -> Iterator[list[Wish]]:
+    """Each day's orders: the same in every demo."""
+    chance = random.Random(2026)  # noqa: S311 - a story, not a secret
+    serial = 0
+    for day in range(DAYS):
+        today = []
+        for _ in range(PAYOUTS // DAYS + (1 if day < PAYOUTS % DAYS else 0)):
+            serial += 1
+            today.append(_wish(chance, serial))
+        yield today
+
+
+def _wish(chance: random.Random, serial: int) -> Wish:
+    creator = chance.choices(("service", "node_operator", "end_user"), weights=(6, 2, 2))[0]
+    amount = chance.randrange(100, 8_000) * (BASE_UNITS_PER_USDT // 100)
+    if creator == "node_operator":
+        order = PayoutOrder(
+            recipient_address=wallet(VERIFIED_NODE),
+            amount=amount,
+            reason=f"Work of {VERIFIED_NODE}",
+            node_id=VERIFIED_NODE,
+            reference_id=f"demo-{serial:04}",
+        )
+    else:
+        order = PayoutOrder(
+            recipient_address=wallet(f"person {serial % 23}"),
+            amount=amount,
+            reason=f"Session {serial:04}",
+            session_id=f"session-{serial:04}",
+            reference_id=f"demo-{serial:04}",
+        )
+    return Wish(creator, order)

@@ -1,0 +1,88 @@
+"""The demo's people, obviously invented, and their node operators in every state of KYC."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db import transaction
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from kyc.models import Node, NodeOperator, OperatorStatus
+from lucid_payments import clock
+from lucid_payments.accounts.models import User
+from payouts.tron import addresses
+
+# The name in demo.json and of the account, and its role.
+PEOPLE = {
+    "admin": "admin",
+    "second_admin": "admin",
+    "node_operator": "node_operator",
+    "end_user": "end_user",
+    "service": "service",
+    "compliance_officer": "compliance_officer",
+    "second_compliance_officer": "compliance_officer",
+    "payout_approver": "payout_approver",
+    "second_approver": "payout_approver",
+    "auditor": "auditor",
+}
+VERIFIED_NODE = "node-demo-1"
+
+
+@transaction.atomic
+def create() -> dict[str, dict[str, str]]:
+    """Create the accounts; answers what demo.json says of them: username, password, totp_secret for staff."""
+    told = {name: _account(name, role) for name, role in PEOPLE.items()}
+    _operators()
+    return told
+
+
+def wallet(name: str) -> str:
+    """An address nobody holds the key of, always the same for a name."""
+    return addresses.encode(b"\x41" + hashlib.sha256(f"lucid demo wallet {name}".encode()).digest()[:20])
+
+
+def _account(name: str, role: str) -> dict[str, str]:
+    password = secrets.token_urlsafe(18)
+    user = User.objects.create_user(
+        username=name, password=password, role=role, email=f"{name}@demo.invalid", first_name="Demo"
+    )
+    told = {"username": name, "password": password}
+    if user.is_back_office:
+        key = secrets.token_bytes(20)
+        TOTPDevice.objects.create(user=user, name="demo", key=key.hex(), confirmed=True)
+        told["totp_secret"] = base64.b32encode(key).decode()
+    return told
+
+
+def _operators() -> None:
+    """One operator verified throughout, with the node that the KYC router pays; one more in each state."""
+    _operator(User.objects.get(username="node_operator"), OperatorStatus.APPROVED, VERIFIED_NODE)
+    for status in OperatorStatus:
+        user = User.objects.create_user(
+            username=f"operator_{status.value}", password=None, role="node_operator"
+        )
+        _operator(user, status, f"node-{status.value.replace('_', '-')}")
+
+
+def _operator(user: User, status: OperatorStatus, node_id: str) -> None:
+    attested = status in (OperatorStatus.APPROVED, OperatorStatus.EXPIRING)
+    commitment = hashlib.sha256(node_id.encode()).hexdigest()
+    operator = NodeOperator.objects.create(
+        user=user,
+        operator_id=f"operator-{user.username}",
+        status=status,
+        kyc_hash=f"sha256:{commitment}" if attested else "",
+    )
+    now = clock.now()
+    Node.objects.create(
+        node_id=node_id,
+        operator=operator,
+        reputation=Decimal("0.9"),
+        attested_wallet=wallet(node_id) if attested else "",
+        attested_from=now - timedelta(days=60) if attested else None,
+        attested_until=now + timedelta(days=305) if attested else None,
+    )

@@ -1,0 +1,82 @@
+"""Structured logs: one line an event, JSON where machines read it, with what must not be read masked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+MASK: Final = "***"
+SECRET_NAMES: Final = re.compile(
+    r"(password|passphrase|secret|token|authorization|cookie|api_?key|private_?key|totp|seed|mnemonic)", re.I
+)
+# A token wherever it stands, a bearer's credentials, and the password in a URL.
+SECRET_VALUES: Final = (
+    re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"),
+    re.compile(r"(?<=[Bb]earer )\S+"),
+    re.compile(r"(?<=://)[^/\s@]*:[^/\s@]*(?=@)"),
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END|\Z)", re.S),
+)
+
+
+def mask_secrets(logger: Any, method: str, event: EventDict) -> EventDict:
+    """Mask by name and by shape, in nested values too. Transaction ids look like keys, but are public."""
+    return {name: MASK if SECRET_NAMES.search(name) else _masked(value) for name, value in event.items()}
+
+
+def configuration(level: str, *, as_json: bool) -> dict[str, Any]:
+    """Django's LOGGING: everything to standard error, at `level` and above, in one shape."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    renderer: Processor = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "structured": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": shared,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info,
+                    mask_secrets,
+                    renderer,
+                ],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        # Django's own handlers would print each of its records a second time.
+        "loggers": {"django": {"handlers": [], "level": level, "propagate": True}},
+    }
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        for pattern in SECRET_VALUES:
+            value = pattern.sub(MASK, value)
+        return value
+    if isinstance(value, Mapping):
+        masked: MutableMapping[Any, Any] = {
+            name: MASK if SECRET_NAMES.search(str(name)) else _masked(inner) for name, inner in value.items()
+        }
+        return masked
+    if isinstance(value, list | tuple):
+        return type(value)(_masked(inner) for inner in value)
+    return value

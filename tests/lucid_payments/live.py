@@ -1,0 +1,33 @@
+"""An environment with which production may start, for tests that break one thing in it."""
+
+from __future__ import annotations
+
+import json
+
+from tests.harness.environment import TREASURY_ADDRESS
+
+PRODUCTION = {
+    "LUCID_ENV": "production",
+    "SECRET_KEY": "Zx8-qL2mN4vB7cR1tY9wE3uI6oP0aS5dF8gH2jK4lM7nQ1bVxyz",
+    "ALLOWED_HOSTS": "payments.example.onion",
+    "DATABASE_URL": "postgresql://lucid_app:pw@db.internal/lucid?sslmode=verify-full",
+    "BROKER_URL": "rediss://:pw@broker.internal/0",
+    "CACHE_URL": "rediss://:pw@broker.internal/1",
+    "TRON_NETWORK": "mainnet",
+    "TRON_NODES": json.dumps(
+        [
+            {"name": "node1", "operator": "one", "url": "https://one.example"},
+            {"name": "node2", "operator": "two", "url": "http://twotwotwotwotwo.onion"},
+        ]
+    ),
+    "TREASURY_ADDRESS": TREASURY_ADDRESS,
+    "TOR_PROXY": "socks5h://127.0.0.1:9050",
+    "GATEWAY_TOKEN": "g" * 32,
+    "JWT_PRIVATE_KEY_FILE": "/run/secrets/jwt.pem",
+    "TRON_PRIVATE_KEY_FILE": "/run/secrets/treasury.json",
+    "CIRCUIT_BREAKER_DAILY_LIMIT": "10000",
+    "CIRCUIT_BREAKER_HOURLY_LIMIT": "1000",
+    "CORS_ALLOWED_ORIGINS": "https://wallet.example",
+    "LOG_LEVEL": "WARNING",
+}
+STAGING = {**PRODUCTION, "LUCID_ENV": "staging", "TRON_NETWORK": "shasta"}

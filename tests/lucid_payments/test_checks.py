@@ -1,0 +1,181 @@
+"""System checks: what keeps staging and production from starting, one broken thing at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from lucid_payments.checks import check_environment, require_sound_settings
+from payouts.checks import check_contract, check_treasury
+from payouts.tron.networks import NETWORKS
+from tests.lucid_payments.live import PRODUCTION, STAGING
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+GOOD_NODES = json.loads(PRODUCTION["TRON_NODES"])
+PRODUCTION_SETTINGS: dict[str, Any] = {
+    "LUCID_ENV": "production",
+    "IS_LIVE": True,
+    "TRON_NETWORK": "mainnet",
+    "TRON_NODES": GOOD_NODES,
+    "TOR_PROXY": "socks5h://127.0.0.1:9050",
+    "GATEWAY_TOKEN": "g" * 32,
+    "SECRET_KEY": PRODUCTION["SECRET_KEY"],
+    "DEBUG": False,
+    "JWT_ALGORITHM": "RS256",
+    "ALLOWED_HOSTS": ["payments.example.onion"],
+    "BANNER": "",
+}
+STAGING_SETTINGS = {
+    **PRODUCTION_SETTINGS,
+    "LUCID_ENV": "staging",
+    "TRON_NETWORK": "nile",
+    "BANNER": "Staging",
+}
+
+
+def set_all(settings: Any, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(settings, name, value)
+
+
+@pytest.mark.parametrize("values", [PRODUCTION_SETTINGS, STAGING_SETTINGS], ids=["production", "staging"])
+def test_good_settings_have_no_finding(values: dict[str, Any], settings: Any) -> None:
+    set_all(settings, values)
+    assert check_environment() == []
+    require_sound_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "id_"),
+    [
+        ("TRON_NETWORK", "devnet", "lucid.E001"),
+        ("TRON_NODES", GOOD_NODES[:1], "lucid.E002"),
+        ("TRON_NODES", [{**node, "operator": "one"} for node in GOOD_NODES], "lucid.E002"),
+        ("TRON_NODES", [{**node, "operator": ""} for node in GOOD_NODES], "lucid.E002"),
+        ("TRON_NODES", ["https://one.example"], "lucid.E002"),
+        ("TOR_PROXY", "", "lucid.E003"),
+        ("GATEWAY_TOKEN", "", "lucid.E004"),
+        ("GATEWAY_TOKEN", "short", "lucid.E004"),
+        ("CIRCUIT_BREAKER_DAILY_LIMIT", 1_000_000_000, "lucid.E005"),
+        ("V0_HOURLY_LIMIT", 10**12, "lucid.E005"),
+        ("SECRET_KEY", "django-insecure-" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7" * 2, "lucid.E006"),
+        ("SECRET_KEY", "x" * 60, "lucid.E006"),
+        ("DEBUG", True, "lucid.E007"),
+        ("TRON_NODES", [*GOOD_NODES, {"name": "n3", "operator": "3", "url": "http://1.2.3.4"}], "lucid.E008"),
+        ("JWT_ALGORITHM", "HS256", "lucid.E009"),
+        ("JWT_ALGORITHM", "none", "lucid.E009"),
+        ("ALLOWED_HOSTS", ["*"], "lucid.E010"),
+        ("ALLOWED_HOSTS", [], "lucid.E010"),
+    ],
+)
+@pytest.mark.parametrize("values", [PRODUCTION_SETTINGS, STAGING_SETTINGS], ids=["production", "staging"])
+def test_one_broken_thing_is_found_with_a_hint(
+    values: dict[str, Any], name: str, bad: Any, id_: str, settings: Any
+) -> None:
+    set_all(settings, {**values, name: bad})
+    findings = check_environment()
+    assert id_ in {finding.id for finding in findings}
+    assert all(finding.hint and finding.is_serious() for finding in findings)
+    with pytest.raises(ImproperlyConfigured, match=id_):
+        require_sound_settings()
+
+
+def test_staging_never_touches_real_money_and_shows_that_it_is_staging(settings: Any) -> None:
+    set_all(settings, {**STAGING_SETTINGS, "TRON_NETWORK": "mainnet", "BANNER": ""})
+    assert {finding.id for finding in check_environment()} == {"lucid.E001", "lucid.E011"}
+
+
+@pytest.mark.parametrize("environment", ["demo", "test"])
+def test_demo_and_test_are_free_of_everything_but_mainnet(environment: str, settings: Any) -> None:
+    set_all(settings, {"LUCID_ENV": environment, "IS_LIVE": False, "DEBUG": True, "TRON_NODES": []})
+    assert check_environment() == []
+    settings.TRON_NETWORK = "mainnet"
+    assert [finding.id for finding in check_environment()] == ["lucid.E001"]
+
+
+def test_another_networks_contract_is_refused(settings: Any) -> None:
+    set_all(settings, {"TRON_NETWORK": "mainnet", "TRON_USDT_CONTRACT": NETWORKS["nile"].usdt_contract})
+    assert [finding.id for finding in check_contract()] == ["payouts.E001"]
+    settings.TRON_USDT_CONTRACT = NETWORKS["mainnet"].usdt_contract
+    assert check_contract() == []
+
+
+@pytest.mark.parametrize("bad", ["", "TVgADTC7qnyy2Q2JgijCLWtwzkMRUvgjsN", NETWORKS["mainnet"].usdt_contract])
+def test_a_treasury_that_is_no_address_of_ours_is_refused(bad: str, settings: Any) -> None:
+    settings.TREASURY_ADDRESS = bad
+    assert [finding.id for finding in check_treasury()] == ["payouts.E002"]
+
+
+def manage(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """`manage.py` in exactly this environment."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=REPOSITORY,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("environment", [PRODUCTION, STAGING], ids=["production", "staging"])
+def test_djangos_own_deployment_check_is_clean(environment: dict[str, str]) -> None:
+    done = manage("check", "--deploy", "--fail-level", "WARNING", environment=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_bad_value_stops_the_start_in_one_line_that_names_it() -> None:
+    done = manage("check", environment={**PRODUCTION, "IN_FLIGHT_CAP": "many"})
+    assert done.returncode != 0
+    assert "IN_FLIGHT_CAP: 'many' won't do; it must be a whole number from 1 to 100000." in done.stderr
+
+
+def test_the_names_in_operators_files_are_understood() -> None:
+    script = (
+        "from django.conf import settings as s; print(s.TREASURY_KEY_FILE, s.CIRCUIT_BREAKER_DAILY_LIMIT, "
+        "s.CIRCUIT_BREAKER_HOURLY_LIMIT, s.TOR_PROXY, s.CORS_ALLOWED_ORIGINS, s.LOG_LEVEL, s.TRON_NETWORK)"
+    )
+    done = manage("shell", "--no-imports", "-c", script, environment=PRODUCTION)
+    assert done.stdout.split() == [
+        "/run/secrets/treasury.json",
+        "10000000000",
+        "1000000000",
+        "socks5h://127.0.0.1:9050",
+        "['https://wallet.example']",
+        "WARNING",
+        "mainnet",
+    ]
+
+
+def test_a_worker_refuses_to_start_with_settings_that_the_checks_refuse() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "lucid_payments.celery:app", "worker", "--pool=solo"],
+        cwd=REPOSITORY,
+        env={"PATH": os.environ["PATH"], **PRODUCTION, "TOR_PROXY": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert "lucid.E003" in done.stderr
+
+
+def test_the_web_refuses_to_start_with_settings_that_the_checks_refuse() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import lucid_payments.wsgi"],
+        cwd=REPOSITORY,
+        env={"PATH": os.environ["PATH"], **PRODUCTION, "TOR_PROXY": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "lucid.E003" in done.stderr
