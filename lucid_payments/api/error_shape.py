@@ -55,6 +55,13 @@ def headers_of(error: LucidError) -> dict[str, str]:
     return headers
 
 
+def answer(error: LucidError, request: HttpRequest, **beside: Any) -> Response:
+    """The error as an answer; `beside` stands next to `error` in the body."""
+    response = Response({**beside, **body_of(error, request)}, status=error.status, headers=headers_of(error))
+    setattr(response, _SHAPED, True)
+    return response
+
+
 def handle(exception: Exception, context: Mapping[str, Any]) -> Response:
     """DRF's exception handler: an answer for everything, so that nothing reaches Django's HTML."""
     set_rollback()
@@ -62,9 +69,7 @@ def handle(exception: Exception, context: Mapping[str, Any]) -> Response:
     error = as_lucid_error(exception)
     if error.status >= 500:
         logger.error("request %s failed", request_id_of(request), exc_info=exception)
-    response = Response(body_of(error, request), status=error.status, headers=headers_of(error))
-    setattr(response, _SHAPED, True)
-    return response
+    return answer(error, request)
 
 
 def as_lucid_error(exception: Exception) -> LucidError:

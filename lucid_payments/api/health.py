@@ -15,8 +15,7 @@ from rest_framework.response import Response
 
 from lucid_payments.accounts.authentication import OptionalTokenAuthentication
 from lucid_payments.accounts.models import User
-from lucid_payments.api import errors
-from lucid_payments.api.error_shape import body_of, headers_of
+from lucid_payments.api import error_shape, errors
 from lucid_payments.api.health_checks import DISABLED, HEALTHY, UNHEALTHY, ask, unknown
 from lucid_payments.api.views import LucidView
 from lucid_payments.celery import app as celery_app
@@ -44,9 +43,7 @@ class HealthView(LucidView):
         }
         if database_is_there:
             return Response(body)
-        error = errors.Unavailable()
-        body |= body_of(error, request._request)
-        return Response(body, status=error.status, headers=headers_of(error))
+        return error_shape.answer(errors.Unavailable(), request._request, **body)
 
 
 class LiveView(LucidView):

@@ -38,9 +38,9 @@ def test_a_process_acts_under_its_own_name(db: None, actor: str | None, label: s
 
 
 def test_an_entry_goes_with_its_act_when_that_is_rolled_back(db: None) -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         log.record("payout.created", actor=None)
-        _ = 1 / 0
+        transaction.set_rollback(True)
     assert not AuditEntry.objects.exists()
 
 

@@ -1,4 +1,4 @@
-"""The sealer chains what is complete, in an order nobody can slip into, and only one sealer works at a time."""
+"""The sealer chains what is complete, in an order nobody can slip into, and works alone."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_more_than_a_batch_is_sealed_at_once(cloned_database: str, monkeypatch: 
 def test_an_entry_that_is_committed_late_is_never_passed_over(
     other: psycopg.Connection[tuple[object, ...]],
 ) -> None:
-    """Its id is lower than that of an entry committed before it: the sealer waits for the older transaction."""
+    """Its id is lower than that of an entry committed before it: the sealer waits for its transaction."""
     with other:
         other.execute(INSERT)
         write_entries(1)

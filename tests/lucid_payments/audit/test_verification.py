@@ -1,4 +1,4 @@
-"""`audit verify` finds an edit, a deletion, a swap, a cut and a forgery, even by the owner with triggers off."""
+"""`audit verify` finds an edit, a deletion, a swap, a cut and a forgery, even by the tables' owner."""
 
 from __future__ import annotations
 

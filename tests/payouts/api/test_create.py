@@ -18,12 +18,14 @@ from routers import killswitch
 from tests.api_client import BASE, Answer, ApiClient
 from tests.payouts.api.conftest import RECIPIENT, MakePayout, MakeUser, order
 
-ALWAYS_KNOWN = set(
-    ["payout_id", "status", "recipient_address", "amount_usdt", "reason", "router_type", "priority", "batch_type", "confirmations", "estimated_completion", "created_at", "request_id"]
-)
-UNKNOWN_AT_FIRST = set(
-    ["session_id", "node_id", "batch_id", "reference_id", "retry_of", "custom_data", "txid", "block_number", "block_timestamp", "fee_trx", "hold_reason", "failure", "confirmed_at"]
-)
+ALWAYS_KNOWN = {
+    *("payout_id", "status", "recipient_address", "amount_usdt", "reason", "router_type", "priority"),
+    *("batch_type", "confirmations", "estimated_completion", "created_at", "request_id"),
+}
+UNKNOWN_AT_FIRST = {
+    *("session_id", "node_id", "batch_id", "reference_id", "retry_of", "custom_data", "txid"),
+    *("block_number", "block_timestamp", "fee_trx", "hold_reason", "failure", "confirmed_at"),
+}
 
 
 def test_a_payout_is_accepted_and_answered_with_every_field(api: ApiClient) -> None:
