@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -44,12 +45,11 @@ class RunningDevnet:
         contract: str = self.control.state()["usdt_contract"]
         return contract
 
-    def call(self, path: str, body: dict[str, object] | None = None, *, node: int = 0) -> dict[str, object]:
+    def call(self, path: str, body: dict[str, Any] | None = None, *, node: int = 0) -> Any:
         """One raw API call; raises unless the answer is status 200 and JSON."""
         response = requests.post(f"{self.urls[node]}/{path}", json=body or {}, timeout=START_SECONDS)
         response.raise_for_status()
-        answer: dict[str, object] = response.json()
-        return answer
+        return response.json()
 
     def stop(self) -> None:
         """SIGTERM, as an operator stops it."""

@@ -24,7 +24,8 @@ def bob(devnet: RunningDevnet) -> str:
 
 
 def block(devnet: RunningDevnet, number: int, *, node: int = 0, root: str = "wallet") -> dict[str, Any]:
-    return devnet.call(f"{root}/getblockbynum", {"num": number}, node=node)
+    found: dict[str, Any] = devnet.call(f"{root}/getblockbynum", {"num": number}, node=node)
+    return found
 
 
 def test_blocks_are_linked_numbered_and_three_seconds_apart(devnet: RunningDevnet) -> None:

@@ -50,11 +50,11 @@ class Wallet:
         return self.raw_data(TransferContract(self.raw, addresses.decode(to), sun), **fields)
 
     def usdt_transfer(self, to: str, units: int, **fields: Any) -> RawData:
-        data = encoding.usdt_transfer_data(to, units)
-        return self.usdt_call(data, **fields)
+        return self.usdt_call(encoding.usdt_transfer_data(to, units), **fields)
 
-    def usdt_call(self, data: bytes, **fields: Any) -> RawData:
-        trigger = TriggerSmartContract(self.raw, addresses.decode(self.devnet.usdt), data)
+    def usdt_call(self, call_data: bytes, **fields: Any) -> RawData:
+        """`data` among the fields is the memo."""
+        trigger = TriggerSmartContract(self.raw, addresses.decode(self.devnet.usdt), call_data)
         return self.raw_data(trigger, **{"fee_limit": FEE_LIMIT, **fields})
 
     def signature(self, raw: RawData) -> bytes:
@@ -65,7 +65,10 @@ class Wallet:
         return encoding.signed_transaction(raw.encode(), [self.signature(raw)]).hex()
 
     def broadcast(self, raw: RawData, *, node: int = 0) -> dict[str, Any]:
-        return self.devnet.call("wallet/broadcasthex", {"transaction": self.signed(raw)}, node=node)
+        answer: dict[str, Any] = self.devnet.call(
+            "wallet/broadcasthex", {"transaction": self.signed(raw)}, node=node
+        )
+        return answer
 
     def send(self, raw: RawData) -> str:
         """Broadcast, insist on acceptance, return the txid."""
@@ -75,4 +78,5 @@ class Wallet:
         return txid
 
     def info(self, txid: str, *, node: int = 0, root: str = "wallet") -> dict[str, Any]:
-        return self.devnet.call(f"{root}/gettransactioninfobyid", {"value": txid}, node=node)
+        found: dict[str, Any] = self.devnet.call(f"{root}/gettransactioninfobyid", {"value": txid}, node=node)
+        return found

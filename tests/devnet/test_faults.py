@@ -1,0 +1,227 @@
+"""Each fault as a caller sees it, and that it does, or doesn't do, what was asked."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+import requests
+
+from payouts.devnet.client import DevnetError
+from payouts.tron import addresses, encoding
+from tests.devnet.fixtures import RunningDevnet
+from tests.devnet.wallet import ONE_TRX, Wallet
+
+HEX = "wallet/broadcasthex"
+SHORT_SECONDS = 0.3
+
+
+@pytest.fixture
+def payer(devnet: RunningDevnet) -> Wallet:
+    return Wallet(devnet).funded()
+
+
+@pytest.fixture
+def bob(devnet: RunningDevnet) -> str:
+    return Wallet(devnet, "bob").address
+
+
+def post(
+    devnet: RunningDevnet, path: str, body: dict[str, Any] | None = None, **options: Any
+) -> requests.Response:
+    return requests.post(f"{devnet.url}/{path}", json=body or {}, **{"timeout": 10, **options})
+
+
+def answers(url: str) -> bool:
+    try:
+        requests.post(f"{url}/wallet/getnowblock", timeout=10)
+    except requests.ConnectionError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("processed", [False, True])
+@pytest.mark.parametrize("kind", ["hang", "cut", "garbage"])
+def test_no_answer_says_nothing_about_acceptance(payer: Wallet, bob: str, kind: str, processed: bool) -> None:
+    raw = payer.usdt_transfer(bob, 1)
+    payer.devnet.control.fault(kind, HEX, calls=1, processed=processed)
+    with pytest.raises((requests.ConnectionError, requests.ReadTimeout)):
+        post(payer.devnet, HEX, {"transaction": payer.signed(raw)}, timeout=SHORT_SECONDS)
+    pending = payer.devnet.call("wallet/gettransactionbyid", {"value": encoding.txid(raw.encode())})
+    assert (pending != {}) is processed
+
+
+def test_clearing_the_faults_lets_a_hanging_call_go(devnet: RunningDevnet) -> None:
+    devnet.control.fault("hang", "wallet/getnowblock")
+    caught: list[Exception] = []
+
+    def hang() -> None:
+        try:
+            post(devnet, "wallet/getnowblock", timeout=30)
+        except requests.ConnectionError as error:
+            caught.append(error)
+
+    caller = threading.Thread(target=hang)
+    caller.start()
+    while not devnet.control.calls():
+        time.sleep(0.01)
+    devnet.control.clear_faults()
+    caller.join(5)
+    assert len(caught) == 1
+    assert post(devnet, "wallet/getnowblock").json()["blockID"]
+
+
+@pytest.mark.parametrize("status", [403, 429, 503])
+def test_a_gateways_status_and_headers(devnet: RunningDevnet, status: int) -> None:
+    devnet.control.fault("status", "wallet/*", status=status, headers={"Retry-After": "7"}, body="no")
+    answer = post(devnet, "wallet/getnowblock")
+    assert (answer.status_code, answer.text, answer.headers["Retry-After"]) == (status, "no", "7")
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("empty", {}),
+        ("result_false", {"result": False}),
+        ("error", {"Error": "class java.lang.IllegalAccessException : lack of computing resources"}),
+    ],
+)
+def test_answers_that_say_nothing(devnet: RunningDevnet, kind: str, answer: dict[str, Any]) -> None:
+    devnet.control.fault(kind, "wallet/getnowblock", calls=1)
+    assert post(devnet, "wallet/getnowblock").json() == answer
+    assert "blockID" in post(devnet, "wallet/getnowblock").json()
+
+
+def test_any_answer_can_be_put_in_a_nodes_mouth(devnet: RunningDevnet) -> None:
+    devnet.control.fault("answer", "wallet/getnodeinfo", answer=[1, {"a": None}])
+    assert post(devnet, "wallet/getnodeinfo").json() == [1, {"a": None}]
+
+
+def test_text_where_json_is_due(devnet: RunningDevnet) -> None:
+    devnet.control.fault("text", "walletsolidity/*")
+    answer = post(devnet, "walletsolidity/getnowblock")
+    assert answer.status_code == 200
+    assert answer.text == "this API is closed because this node is a lite fullnode"
+
+
+def test_half_an_answer(devnet: RunningDevnet) -> None:
+    devnet.control.fault("truncate", "wallet/getnowblock")
+    answer = post(devnet, "wallet/getnowblock")
+    assert answer.status_code == 200
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(answer.text)
+
+
+def test_an_answer_that_drips(devnet: RunningDevnet) -> None:
+    devnet.control.fault("drip", "wallet/getpendingsize", bytes_per_second=100)
+    started = time.monotonic()
+    assert post(devnet, "wallet/getpendingsize").json() == {"pendingSize": 0}
+    assert time.monotonic() - started >= (len('{"pendingSize":0}') - 1) / 100
+
+
+def test_a_late_answer_is_the_true_one(devnet: RunningDevnet) -> None:
+    devnet.control.fault("delay", "wallet/getnowblock", seconds=SHORT_SECONDS)
+    started = time.monotonic()
+    assert "blockID" in post(devnet, "wallet/getnowblock").json()
+    assert time.monotonic() - started >= SHORT_SECONDS
+
+
+def test_a_lie_about_a_txid(payer: Wallet, bob: str) -> None:
+    lie = "cd" * 32
+    payer.devnet.control.fault("wrong_txid", "wallet/*", txid=lie)
+    raw = payer.usdt_transfer(bob, 1)
+    assert payer.broadcast(raw)["txid"] == lie
+    request = {"raw_data": encoding.raw_data_to_json(raw)}
+    weighed: Any = payer.devnet.call("wallet/getsignweight", request)
+    assert weighed["transaction"]["transaction"]["txID"] == lie
+
+
+def test_an_altered_transaction_pays_somebody_else(payer: Wallet, bob: str) -> None:
+    thief = Wallet(payer.devnet, "thief")
+    payer.devnet.control.fault("alter_transaction", "wallet/*", to=thief.address, amount=9)
+    answer: Any = payer.devnet.call(
+        "wallet/triggersmartcontract",
+        {
+            "owner_address": payer.address,
+            "contract_address": payer.devnet.usdt,
+            "data": encoding.usdt_transfer_data(bob, 1).hex(),
+            "fee_limit": 5 * ONE_TRX,
+            "visible": True,
+        },
+    )
+    altered = answer["transaction"]
+    raw = encoding.decode_raw_data(bytes.fromhex(altered["raw_data_hex"]))
+    assert isinstance(raw.contract, encoding.TriggerSmartContract)
+    assert encoding.decode_usdt_transfer(raw.contract.data) == encoding.UsdtTransfer(thief.address, 9)
+    assert altered["txID"] == encoding.txid(raw.encode())
+
+
+def test_a_patched_answer(devnet: RunningDevnet) -> None:
+    devnet.control.fault("patch", "wallet/getnowblock", patch={"block_header": {"raw_data": {"number": 7}}})
+    header = post(devnet, "wallet/getnowblock").json()["block_header"]
+    assert header["raw_data"]["number"] == 7
+    assert header["raw_data"]["timestamp"] > 0
+
+
+def test_an_answer_of_long_ago(devnet: RunningDevnet) -> None:
+    head = devnet.control.state()["head"]["number"]
+    devnet.control.fault("stale", "wallet/getnowblock", blocks=30, calls=1)
+    numbers = [
+        post(devnet, "wallet/getnowblock").json()["block_header"]["raw_data"]["number"] for _ in range(2)
+    ]
+    assert numbers == [head - 30, head]
+
+
+def test_a_forged_success_is_in_no_block(payer: Wallet, bob: str) -> None:
+    control = payer.devnet.control
+    control.fault("hold", HEX, node=0, calls=1)
+    txid = payer.send(payer.usdt_transfer(bob, 5))
+    control.step_until_solid()
+    control.fault("forge_success", "*/gettransactioninfobyid", node=0)
+    forged = payer.info(txid, root="walletsolidity")
+    assert (forged["id"], forged["receipt"]["result"]) == (txid, "SUCCESS")
+    (log,) = forged["log"]
+    assert addresses.from_topic(bytes.fromhex(log["topics"][2])) == addresses.decode(bob)
+    assert payer.info(txid, node=1, root="walletsolidity") == {}
+    assert control.transfers(payer=payer.address) == []
+
+
+def test_one_of_two_nodes_denies_what_it_has(payer: Wallet, bob: str) -> None:
+    txid = payer.send(payer.usdt_transfer(bob, 5))
+    payer.devnet.control.step(blocks=1)
+    payer.devnet.control.fault("empty", "wallet*/gettransaction*", node=1)
+    assert payer.info(txid, node=0) != {}
+    assert payer.info(txid, node=1) == {}
+
+
+def test_a_fault_counts_its_calls_down_and_meets_only_its_node(devnet: RunningDevnet) -> None:
+    devnet.control.fault("empty", "wallet/getnowblock", node=1, calls=2)
+    empty = [devnet.call("wallet/getnowblock", node=node) == {} for node in (0, 1, 1, 1)]
+    assert empty == [False, True, True, False]
+    assert devnet.control.faults() == []
+
+
+def test_a_node_that_is_offline_refuses_connections_until_it_is_back(devnet: RunningDevnet) -> None:
+    devnet.control.node(1, online=False)
+    while answers(devnet.urls[1]):  # its port closes within the server's next breath
+        pass
+    assert devnet.control.state()["nodes"][1]["online"] is False
+    devnet.control.node(1, online=True)
+    assert devnet.call("wallet/getnowblock", node=1) == devnet.call("wallet/getnowblock", node=0)
+
+
+def test_latency_is_a_nodes_own(devnet: RunningDevnet) -> None:
+    devnet.control.latency(100, node=1)
+    started = time.monotonic()
+    devnet.call("wallet/getnowblock", node=1)
+    assert time.monotonic() - started >= 0.1
+
+
+@pytest.mark.parametrize(("kind", "node"), [("gremlins", None), ("empty", 7)])
+def test_a_fault_that_doesnt_exist_is_refused(devnet: RunningDevnet, kind: str, node: int | None) -> None:
+    with pytest.raises(DevnetError):
+        devnet.control.fault(kind, "wallet/getnowblock", node=node)
+    assert devnet.control.faults() == []
