@@ -113,7 +113,7 @@ class Demo:
     def _applications(self, known: Environments) -> list[Service]:
         web = [sys.executable, "-m", "gunicorn", "lucid_payments.wsgi:application"]
         web += [f"--bind=127.0.0.1:{self.port}", "--workers=2", "--threads=4", "--no-control-socket"]
-        celery = [sys.executable, "-m", "celery", "-A", "lucid_payments.celery:app"]
+        celery = [sys.executable, "-m", "celery", "-q", "-A", "lucid_payments.celery:app"]
         worker = [*celery, "worker", "-Q", "release,send,watch,default", "--concurrency=2", "-n", "worker@%h"]
         signer = [*celery, "worker", "-Q", "sign", "--pool=solo", "-n", "signer@%h"]
         beat = [*celery, "beat", "-s", str(private_folder(self.home / "beat") / "schedule"), "--pidfile="]

@@ -118,6 +118,9 @@ class Supervisor:
     def stop(self) -> None:
         """Stop everything, applications before servers, in under ten seconds, and leave nothing behind."""
         self._stopping = False
+        if not self._children:
+            return
+        began = time.monotonic()
         self.output.say("stopping …")
         for is_server, seconds in ((False, APPLICATION_STOP_SECONDS), (True, SERVER_STOP_SECONDS)):
             self._stop_all(
@@ -126,7 +129,7 @@ class Supervisor:
         self._children.clear()
         self._record()
         self.output.pump(0)
-        self.output.say("stopped")
+        self.output.say(f"stopped ({time.monotonic() - began:.1f} s)")
 
     def _stop_all(self, children: list[Child], seconds: float) -> None:
         for child in children:
