@@ -24,11 +24,15 @@ def main() -> None:
     from payouts.chain import network
     from payouts.devnet.client import DevnetControl
 
-    known = demo_file.read(options.demo_file).get("users", {})
-    users = known or people.create()
+    known = demo_file.read(options.demo_file)
+    if known.get("world") == "unfinished":
+        raise SystemExit("The demo's world was left unfinished: `make demo-reset` starts afresh.")
+    is_new = "world" not in known
+    users = people.create() if is_new else known["users"]
     demo_file.merge(
         options.demo_file,
         {
+            "world": "unfinished" if is_new else "complete",
             "base_url": options.base_url,
             "admin_url": options.admin_url,
             "devnet_url": options.devnet_url,
@@ -37,7 +41,9 @@ def main() -> None:
             "users": users,
         },
     )
-    history.live_through_a_month(DevnetControl(options.devnet_url, timeout=120))
+    if is_new:
+        history.live_through_a_month(DevnetControl(options.devnet_url, timeout=120))
+        demo_file.merge(options.demo_file, {"world": "complete"})
 
 
 if __name__ == "__main__":
