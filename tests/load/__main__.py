@@ -1,0 +1,49 @@
+"""`make bench`: how fast payouts travel, how that grows with their number, and what they cost in node calls.
+
+Numbers as arguments replace the sizes of the first table: `python -m tests.load 100 500`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from tests.load.client import Client
+from tests.load.figures import Run, measure, wait_for
+from tests.load.stack import Stack, free_port, running
+
+SIZES = (100, 500, 2000)
+ARRIVING_PER_SECOND = 5
+ARRIVING = 300
+
+
+def main(sizes: tuple[int, ...]) -> int:
+    runs: list[Run] = []
+    with running(free_port(), IN_FLIGHT_CAP="1000") as stack:
+        client = Client(stack.facts)
+        for size in sizes:
+            say(f"\nAt once, in-flight cap 1,000, 3-second blocks, 20 ms node latency: {size}")
+            runs.append(one_run(stack, client, f"at-once-{size}", size))
+        say(f"\n{ARRIVING_PER_SECOND} a second arriving, in-flight cap 1,000: {ARRIVING}")
+        runs.append(one_run(stack, client, "arriving", ARRIVING, per_second=ARRIVING_PER_SECOND))
+    with running(free_port()) as stack:
+        say("\nAt once, default in-flight cap of 10: 100")
+        runs.append(one_run(stack, Client(stack.facts), "cap-10", 100))
+    return 0 if not any(run.duplicates or run.stuck for run in runs) else 1
+
+
+def one_run(stack: Stack, client: Client, name: str, count: int, per_second: float | None = None) -> Run:
+    stack.devnet.reset_calls()
+    payout_ids = client.pay_many(name, count, per_second=per_second)
+    wait_for(stack, payout_ids, limit_seconds=180 + count)
+    run = measure(stack, payout_ids)
+    for line in run.lines():
+        say(line)
+    return run
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(tuple(int(size) for size in sys.argv[1:]) or SIZES))

@@ -1,0 +1,100 @@
+"""A demo in a folder of its own, started for a measurement and stopped after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from payouts.devnet.client import DevnetControl
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 240
+STOP_SECONDS = 30
+# Limits per caller and minute out of the way: what is measured is the payouts' way, not the fence before it.
+NO_REQUEST_LIMITS = {"RATE_LIMIT_FACTOR": "100000"}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running demo. `facts` is its demo.json."""
+
+    folder: Path
+    facts: dict[str, Any]
+
+    @property
+    def devnet(self) -> DevnetControl:
+        return DevnetControl(self.facts["devnet_url"], timeout=60)
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Read the stack's own books."""
+        with psycopg.connect(self.facts["database_url"], autocommit=True) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+
+@contextmanager
+def running(port: int, *, latency_ms: int = 20, **settings: str) -> Iterator[Stack]:
+    """A fresh demo on `port` with these environment settings and this much latency at each node."""
+    with tempfile.TemporaryDirectory(prefix="lucid-load-") as name:
+        folder = Path(name) / "demo"
+        environment = {
+            **os.environ, **NO_REQUEST_LIMITS, **settings, "DEMO_DIR": str(folder), "DEMO_PORT": str(port),
+        }  # fmt: skip
+        with open(Path(name) / "log", "w+") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "lucid_payments.embedded", "start"],
+                cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+            try:
+                facts = _wait_until_ready(process, folder, log.name)
+                stack = Stack(folder, {**facts, "database_url": _database_url(folder)})
+                stack.devnet.latency(latency_ms)
+                yield stack
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.wait(STOP_SECONDS)
+
+
+def free_port() -> int:
+    """A port whose devnet ports are free, too."""
+    for port in range(21_000, 40_000, 20):
+        if all(_is_free(candidate) for candidate in (port, port + 10, port + 11)):
+            return port
+    raise RuntimeError("no free port")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], folder: Path, log: str) -> dict[str, Any]:
+    wanted = {"web", "worker", "signer", "beat"}
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if (folder / "demo.json").exists():
+            facts: dict[str, Any] = json.loads((folder / "demo.json").read_text())
+            ready = (folder / "ready" / "worker").exists() and (folder / "ready" / "signer").exists()
+            if ready and wanted <= facts.get("pids", {}).keys() and facts.get("world") == "complete":
+                return facts
+        time.sleep(0.2)
+    raise RuntimeError("the stack didn't start:\n" + Path(log).read_text()[-4000:])
+
+
+def _database_url(folder: Path) -> str:
+    from lucid_payments.embedded.postgres import APP_ROLE, EmbeddedPostgres
+    from lucid_payments.embedded.sockets import socket_folder
+
+    return EmbeddedPostgres(folder, socket_folder(folder)).url(APP_ROLE)
