@@ -63,6 +63,8 @@ class Devnet:
         self.reset()
         if options.snapshot and options.snapshot.exists():
             self.chain, self.clock = snapshot.load(options.snapshot, manual=options.manual_clock)
+            # Blocks may come faster or slower than before the stop.
+            self.chain.slot_ms = options.slot_ms
             self._place_nodes()
 
     def reset(self, now_ms: int | None = None, *, check_tapos: bool = True) -> None:
@@ -110,6 +112,8 @@ class Devnet:
                 return misbehaviour.misbehave(fault, Call(path, view, request, endpoint, self.submitted))
             except ApiError as error:
                 return Reply.of({"Error": str(error)})
+            except ValueError as error:
+                return Reply.of({"Error": f"class java.lang.IllegalArgumentException : {error}"})
 
     def _remember(self, name: str, request: Request) -> None:
         read = api_transactions.from_hex if name == "broadcasthex" else api_transactions.from_json

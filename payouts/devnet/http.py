@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import socketserver
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,6 +32,11 @@ class NodeServer(ThreadingHTTPServer):
         self._open: set[socket.socket] = set()
         super().__init__((HOST, devnet.options.port + node), NodeHandler)
 
+    def server_bind(self) -> None:
+        # HTTPServer would look up the host's full name, which takes seconds where DNS is away.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.server_address[1]
+
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
         self._open.add(connection)
@@ -41,7 +47,10 @@ class NodeServer(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def go_offline(self) -> None:
-        """Close the port and every connection, as a machine that went away."""
+        """Close the port and every connection, as a machine that went away.
+
+        A control request that comes through this very port loses its answer: ask another node's.
+        """
         self.shutdown()
         self.server_close()
         for connection in list(self._open):

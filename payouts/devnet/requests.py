@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from payouts.tron import addresses
 
 Request = dict[str, Any]
+_LONG_BITS: Final = 63
 
 
 class ApiError(Exception):
@@ -28,11 +29,14 @@ def visible(request: Request) -> bool:
 
 
 def integer(request: Request, name: str, default: int = 0) -> int:
-    """Raises `BadField` for what is no whole number."""
+    """Raises `BadField` for what is no whole number, or too long for an int64."""
     try:
-        return int(request.get(name, default))
-    except (TypeError, ValueError):
+        value = int(request.get(name, default))
+    except (TypeError, ValueError, OverflowError):
         raise BadField(f'For input string: "{request.get(name)}"') from None
+    if value.bit_length() > _LONG_BITS:
+        raise BadField(f'For input string: "{request.get(name)}"')
+    return value
 
 
 def octets(request: Request, name: str) -> bytes:

@@ -58,9 +58,7 @@ class DevnetServer:
             self.devnet.offline.discard(node)
         elif not online and node in self._servers:
             self.devnet.offline.add(node)
-            server = self._servers.pop(node)
-            # Not from a request's own thread, which this would wait for.
-            threading.Thread(target=server.go_offline, daemon=True).start()
+            self._servers.pop(node).go_offline()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
