@@ -20,7 +20,7 @@ from django.conf import settings
 from lucid_payments.accounts.keys import thumbprint, token_key
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.tokens import AccessToken, RefreshToken, issue
-from tests.api_client import ApiClient, Answer
+from tests.api_client import Answer, ApiClient
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ BAD_CLAIMS: list[dict[str, Any]] = [
     {"sub": "not a uuid"},
     {"sub": "\0"},
     {"sub": ["a"]},
-    {"sub": str(uuid.uuid4())},
+    {"sub": "5d0f1c52-0000-4000-8000-000000000000"},
     {"nbf": int(time.time()) + 3600},
     {"padding": "x" * 5000},
 ]
