@@ -1,4 +1,4 @@
-"""A client of the API: one user's token, JSON in and out, and the one error shape asserted on every refusal."""
+"""A client of the API: one user's token, JSON in and out, the error shape asserted on every refusal."""
 
 from __future__ import annotations
 

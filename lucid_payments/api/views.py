@@ -14,6 +14,8 @@ from lucid_payments.api import throttles
 class LucidView(APIView):
     """A view says per method which permission it asks for and how many requests a minute it takes."""
 
+    # OPTIONS is CORS's alone: its middleware answers a preflight.
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     permissions: ClassVar[dict[str, str]] = {}
     rate_limits: ClassVar[dict[str, int]] = {}
 

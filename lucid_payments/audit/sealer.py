@@ -19,8 +19,8 @@ from lucid_payments.locks import AdvisoryLock, try_hold
 BATCH: Final = 2_000
 
 # A visible row whose transaction number our own server hasn't reached was restored from another server's
-# dump: it is as complete as can be. When the last sealed row is such a one, the scan starts from the
-# beginning, for the new server's numbers are lower.
+# dump: it is as complete as can be. While the last sealed row is such a one the scan starts from the start,
+# for the new server's numbers are lower; restored rows go first, so that a later scan needn't look for them.
 _READY: Final = f"""
 WITH bounds AS (
     SELECT pg_snapshot_xmin(s) AS oldest_running, pg_snapshot_xmax(s) AS next_new FROM pg_current_snapshot() s
@@ -33,9 +33,10 @@ WITH bounds AS (
 SELECT {chain.ENTRY_COLUMNS}
 FROM audit_auditentry e
 WHERE e.transaction >= (SELECT at FROM start)
-  AND (e.transaction < (SELECT oldest_running FROM bounds) OR e.transaction >= (SELECT next_new FROM bounds))
+  AND (e.transaction < (SELECT oldest_running FROM bounds)
+       OR ((SELECT at FROM start) = '0' AND e.transaction >= (SELECT next_new FROM bounds)))
   AND NOT EXISTS (SELECT FROM audit_auditseal s WHERE s.entry_id = e.id)
-ORDER BY e.transaction, e.id
+ORDER BY e.transaction >= (SELECT next_new FROM bounds) DESC, e.transaction, e.id
 LIMIT {BATCH}
 """  # noqa: S608
 

@@ -32,7 +32,7 @@ def test_debugging_changes_no_answer(db: None, settings: Settings, debug: bool) 
 def test_a_method_that_is_not_served(db: None) -> None:
     answer = Answer(Client().delete(f"{BASE}/health"))
     answer.refused(405, "LUCID_ERR_1004")
-    assert "GET" in answer.headers["Allow"]
+    assert answer.headers["Allow"] == "GET, HEAD"
 
 
 def test_an_answer_in_another_format_than_json(user: User) -> None:
