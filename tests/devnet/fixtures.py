@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 START_SECONDS = 20
 STOP_SECONDS = 10
+# Without Django, which would take a second to load; `manage.py devnet` is the same server.
+PROGRAM = ("-m", "payouts.devnet")
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,11 @@ class RunningDevnet:
 
 @contextmanager
 def running_devnet(
-    options: Sequence[str] = ("--manual-clock",), *, nodes: int = 2
+    options: Sequence[str] = ("--manual-clock",), *, nodes: int = 2, program: Sequence[str] = PROGRAM
 ) -> Iterator[RunningDevnet]:
     """A devnet process with these options, stopped at the end."""
     port = free_ports(nodes)
-    command = [sys.executable, "-m", "payouts.devnet", "--port", str(port), "--nodes", str(nodes), *options]
+    command = [sys.executable, *program, "--port", str(port), "--nodes", str(nodes), *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     urls = tuple(f"http://{HOST}:{port + node}" for node in range(nodes))
     running = RunningDevnet(DevnetControl(urls[0]), urls, process)

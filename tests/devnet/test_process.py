@@ -41,6 +41,15 @@ def test_a_restart_continues_where_sigterm_stopped(tmp_path: Path) -> None:
         assert second.control.balances(bob)["usdt"] == 7
 
 
+def test_manage_py_runs_the_same_server() -> None:
+    program = ("manage.py", "devnet")
+    with running_devnet(["--manual-clock", "--latency-ms", "1"], nodes=3, program=program) as devnet:
+        assert [node["latency_ms"] for node in devnet.control.state()["nodes"]] == [1, 1, 1]
+        assert devnet.call("wallet/getnowblock", node=2) == devnet.call("wallet/getnowblock", node=0)
+        devnet.stop()
+        assert devnet.process.returncode == 0
+
+
 def test_a_snapshot_on_request_is_a_whole_file(own_devnet: RunningDevnet, tmp_path: Path) -> None:
     path = tmp_path / "asked.json"
     own_devnet.control.snapshot(path)
