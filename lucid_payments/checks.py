@@ -32,7 +32,7 @@ def check_environment(app_configs: Sequence[Any] | None = None, **kwargs: Any) -
     """All rules of this LUCID_ENV."""
     rules: tuple[Callable[[], Finding], ...] = (_network,)
     if settings.IS_LIVE:
-        rules = (_network, _nodes, _tor, _gateway, _limits, _secrets, _debug, _tokens, _hosts, _banner)
+        rules = (_network, _nodes, _tor, _gateway, _limits, _secrets, _debug, _tokens, _seal, _hosts, _banner)
     return [finding for rule in rules for finding in rule()]
 
 
@@ -132,6 +132,15 @@ def _tokens() -> Finding:
             f"Tokens are signed with {settings.JWT_ALGORITHM}: the gateway has no public key for that.",
             hint="Unset JWT_ALGORITHM, or set it to RS256.",
             id="lucid.E009",
+        )
+
+
+def _seal() -> Finding:
+    if not settings.AUDIT_SEAL_KEY_FILE:
+        yield Error(
+            "The audit log's head is not signed: whoever owns the database could rewrite it unseen.",
+            hint="Set AUDIT_SEAL_KEY_FILE to a file with at least 32 random characters, for the worker.",
+            id="lucid.E012",
         )
 
 

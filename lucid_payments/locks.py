@@ -47,6 +47,14 @@ def hold_name(name: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [name, _SPACE])
 
 
+def try_hold_name(name: str) -> bool:
+    """`hold_name` without waiting: False at once when somebody else holds it."""
+    _require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, %s))", [name, _SPACE])
+        return bool(cursor.fetchone()[0])
+
+
 @contextmanager
 def only_one(lock: AdvisoryLock) -> Iterator[bool]:
     """True in the one process that may go on, False elsewhere; spans transactions, so that work with network

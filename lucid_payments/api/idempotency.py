@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from lucid_payments import clock
@@ -21,6 +21,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.api import errors, json_format
 from lucid_payments.api.errors import LucidError
 from lucid_payments.api.models import IdempotencyRecord
+from lucid_payments.locks import try_hold_name
 
 HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotent-Replayed"
@@ -88,14 +89,9 @@ def run_once(request: HttpRequest, user: User, act: Callable[[], Answer]) -> Htt
 
 
 def _claim(user: User, key: str) -> None:
-    digest = hashlib.sha256(f"{user.pk}:{key}".encode()).digest()
-    number = int.from_bytes(digest[:8], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
-        if not cursor.fetchone()[0]:
-            raise errors.RequestInFlight(
-                {HEADER: ["The first request with this key has no answer yet."]}, retry_after=1
-            )
+    if not try_hold_name(f"idempotency {user.pk} {key}"):
+        details = {HEADER: ["The first request with this key has no answer yet."]}
+        raise errors.RequestInFlight(details, retry_after=1)
 
 
 def _replay(first: IdempotencyRecord, request: HttpRequest, body_hash: str) -> HttpResponse:

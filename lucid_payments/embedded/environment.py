@@ -37,6 +37,7 @@ def environments(
         "PYTHONUNBUFFERED": "1",
         "SECRET_KEY_FILE": str(secret_file(secrets / "django")),
         "JWT_PRIVATE_KEY_FILE": str(secrets / "jwt.pem"),
+        "AUDIT_SEAL_KEY_FILE": str(secret_file(secrets / "audit-seal")),
         "TRON_NETWORK": "devnet",
         "TRON_NODES": _nodes(devnet_ports),
         "TREASURY_ADDRESS": (secrets / "treasury-address").read_text().strip(),

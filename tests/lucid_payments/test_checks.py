@@ -29,6 +29,7 @@ PRODUCTION_SETTINGS: dict[str, Any] = {
     "SECRET_KEY": PRODUCTION["SECRET_KEY"],
     "DEBUG": False,
     "JWT_ALGORITHM": "RS256",
+    "AUDIT_SEAL_KEY_FILE": "/run/secrets/audit-seal",
     "ALLOWED_HOSTS": ["payments.example.onion"],
     "BANNER": "",
 }
@@ -71,6 +72,7 @@ def test_good_settings_have_no_finding(values: dict[str, Any], settings: Any) ->
         ("TRON_NODES", [*GOOD_NODES, {"name": "n3", "operator": "3", "url": "http://1.2.3.4"}], "lucid.E008"),
         ("JWT_ALGORITHM", "HS256", "lucid.E009"),
         ("JWT_ALGORITHM", "none", "lucid.E009"),
+        ("AUDIT_SEAL_KEY_FILE", "", "lucid.E012"),
         ("ALLOWED_HOSTS", ["*"], "lucid.E010"),
         ("ALLOWED_HOSTS", [], "lucid.E010"),
     ],
