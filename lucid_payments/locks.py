@@ -1,6 +1,7 @@
-"""Advisory locks by name. The order in which several are taken is the order of their numbers.
+"""Advisory locks by name. The order in which several are waited for is the order of their numbers.
 
-Row locks come after them, always in primary-key order: payouts, attempts, limit windows, ledger accounts.
+Row locks come after them, always in primary-key order: attempts, payouts, limit windows, ledger accounts.
+`only_one` and `try_hold` never wait and so have no place in that order.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ class AdvisoryLock(IntEnum):
     WATCH = 1
     RELEASE = 2
     SEAL = 3
+    RELEASE_ROUND = 4
 
 
 def hold(lock: AdvisoryLock) -> None:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from lucid_payments import clock
+from lucid_payments.locks import AdvisoryLock, only_one
 from payouts import chain, gates, recovery, watching
 from payouts.execution import Candidate, ClockTrip, Outlook
 from payouts.manager import PayoutManager
@@ -27,7 +28,14 @@ UNSIGNED_MARGIN_MS = 90_000
 
 
 def release_due() -> int:
-    """Release what may go now; answers how many payouts went."""
+    """Release what may go now; answers how many payouts went. Only one process looks at a time: two would ask
+    the nodes about the same payouts.
+    """
+    with only_one(AdvisoryLock.RELEASE_ROUND) as mine:
+        return _round() if mine else 0
+
+
+def _round() -> int:
     withdraw_unsigned()
     now = clock.now()
     if not _due(now).exists():

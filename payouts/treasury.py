@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -21,6 +21,7 @@ from routers import killswitch
 
 log = logging.getLogger(__name__)
 
+STATEMENT_EVERY = timedelta(seconds=12)
 TOKEN_EVERY = timedelta(seconds=30)
 # An inflow is booked when it has stood this long, so that no reorganisation takes it back.
 INFLOW_SETTLED_BLOCKS = 20
@@ -28,9 +29,13 @@ INFLOW_SETTLED_BLOCKS = 20
 
 def read(state: ChainState) -> None:
     """Read balances and token, and make the watcher's statement. A node's error makes no statement."""
+    now = clock.now()
+    stated = state.statement_at is not None and timedelta(0) <= now - state.statement_at < STATEMENT_EVERY
+    if stated and not state.foreign_txid:
+        return
     try:
         balances = _balances()
-        _read_token(state)
+        _read_token(state, now)
     except NodeError as error:
         log.warning("the treasury can't be read: %s", error)
         return
@@ -54,9 +59,8 @@ def _write_balances(state: ChainState, usdt: int, trx: int) -> None:
     )
 
 
-def _read_token(state: ChainState) -> None:
+def _read_token(state: ChainState, now: datetime) -> None:
     """Whether USDT can be sent as it is: asked every half minute."""
-    now = clock.now()
     if state.token_read_at is not None and timedelta(0) <= now - state.token_read_at < TOKEN_EVERY:
         return
 
