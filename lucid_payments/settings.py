@@ -40,7 +40,14 @@ LANGUAGE_CODE = "en"
 APPEND_SLASH = False
 # Browsers hold an onion address for secure, and so send these over it.
 SESSION_COOKIE_SECURE = IS_LIVE
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Strict"
+SESSION_COOKIE_AGE = 30 * 60  # seconds without a request; backoffice.sessions ends one after 8 hours
+SESSION_SAVE_EVERY_REQUEST = True
 CSRF_COOKIE_SECURE = IS_LIVE
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Strict"
+LOGIN_URL = "admin:login"
 
 INSTALLED_APPS = [
     "lucid_payments",

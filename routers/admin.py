@@ -101,12 +101,13 @@ class LimitWindowAdmin(RecordAdmin):
     area = Area.LIMITS
     title = "Limits"
     about = (
-        "An amount is reserved in each of its windows when a payout is released, posted when it is confirmed, "
-        "and given back when its attempt can't pay. A new hour or day (UTC) starts empty."
+        "An amount is reserved in each of its windows when a payout is released, posted when it is "
+        "confirmed, and given back when its attempt can't pay. A new hour or day (UTC) starts empty."
     )
     change_list_template = "admin/routers/limits.html"
     list_display = (
-        "for_shown", "period_shown", "starts_shown", "cap_shown", "posted_shown", "reserved_shown", "free_shown",
+        "for_shown", "period_shown", "starts_shown", "cap_shown", "posted_shown", "reserved_shown",
+        "free_shown",
     )  # fmt: skip
     list_filter = (ScopeFilter, PeriodFilter, StartFilter)
 

@@ -1,4 +1,4 @@
-"""What a browser may load and run on our pages: our own files and nothing else."""
+"""What a browser may do with our pages: our own files and nothing else, in no frame, kept in no cache."""
 
 from __future__ import annotations
 
@@ -20,13 +20,40 @@ POLICY: Final = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+# The back office uses no device and no browser service.
+PERMISSIONS: Final = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        "accelerometer",
+        "browsing-topics",
+        "camera",
+        "display-capture",
+        "geolocation",
+        "gyroscope",
+        "magnetometer",
+        "microphone",
+        "midi",
+        "payment",
+        "publickey-credentials-get",
+        "usb",
+    )
+)
 
 
 class ContentSecurityPolicyMiddleware:
+    """Puts the policy on every answer, and on pages what else limits a browser.
+
+    Referrer-Policy and nosniff come from Django's SecurityMiddleware.
+    """
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         response["Content-Security-Policy"] = POLICY
+        if response.get("Content-Type", "").startswith("text/html"):
+            response["Permissions-Policy"] = PERMISSIONS
+            # Also on pages that no view of the site made: refusals and unknown addresses.
+            response.setdefault("Cache-Control", "no-store")
         return response

@@ -1,0 +1,30 @@
+"""A back-office session ends after 30 minutes without a request (the cookie's age), and after 8 hours.
+
+Both run on the machine's clock: the demo's steppable clock is the chain's, not that of people at their desks.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from django.contrib.auth.signals import user_logged_in
+from django.http import HttpRequest
+from django.utils import timezone
+
+LONGEST: Final = timedelta(hours=8)
+_BEGAN: Final = "backoffice_began"
+
+
+def begin(sender: object, request: HttpRequest, user: object, **kwargs: Any) -> None:
+    """Note when this session was logged in to."""
+    request.session[_BEGAN] = timezone.now().timestamp()
+
+
+def is_over(request: HttpRequest) -> bool:
+    """Whether the session is past its 8 hours, or was never logged in to."""
+    began = request.session.get(_BEGAN)
+    return began is None or timezone.now().timestamp() - began > LONGEST.total_seconds()
+
+
+user_logged_in.connect(begin, dispatch_uid="lucid_payments.backoffice.sessions.begin")

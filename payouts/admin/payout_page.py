@@ -1,0 +1,109 @@
+"""One payout's page: the facts, what is happening, its timeline, its attempts and its ledger rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from lucid_payments import clock
+from lucid_payments.backoffice import policy
+from lucid_payments.backoffice.formats import Tone
+from lucid_payments.backoffice.policy import Area
+from payouts.admin import words
+from payouts.admin.explanation import explain
+from payouts.api.representation import REQUIRED_CONFIRMATIONS, confirmations, head_number
+from payouts.models import Attempt, NodeAnswer, Payout, PayoutTransition
+from payouts.models.payout import Priority
+from payouts.tron.networks import NETWORKS
+from routers.choices import RouterType
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptShown:
+    """An attempt with what its row alone doesn't say."""
+
+    row: Attempt
+    words: str
+    tone: Tone
+    expires_at: datetime
+    confirmations: int
+    explorer_url: str | None
+    answers: list[NodeAnswer]
+
+    @property
+    def fee_difference(self) -> int | None:
+        """Sun charged above (or below) the prediction."""
+        return None if self.row.fee is None else self.row.fee - self.row.predicted_fee
+
+
+@dataclass(frozen=True, slots=True)
+class StepShown:
+    """A line of the timeline."""
+
+    row: PayoutTransition
+    before: str
+    after: str
+    tone: Tone
+    hold: str
+
+
+def context(request: HttpRequest, payout: Payout) -> dict[str, Any]:
+    """Everything the page shows, in a fixed number of queries."""
+    head, now = head_number(), clock.now()
+    attempts = list(payout.attempts.prefetch_related("answers"))
+    latest = attempts[-1] if attempts else None
+    shows_ledger = policy.may_read(request.user, Area.LEDGER)
+    transfers = payout.ledger_transfers.select_related("debit", "credit")
+    return {
+        "title": f"Payout {payout.payout_id}",
+        "payout": payout,
+        "status_words": words.status_words(payout.status),
+        "status_tone": words.status_tone(payout.status, payout.hold_reason),
+        "explanation": explain(payout, latest, head=head, at=now),
+        "age": now - payout.created_at,
+        "priority": Priority(payout.priority).label.capitalize(),
+        "recipient_url": NETWORKS[settings.TRON_NETWORK].address_url(payout.recipient_address),
+        "steps": [_step(row) for row in payout.transitions.select_related("attempt")],
+        "attempts": [_attempt(row, head) for row in reversed(attempts)],
+        "required_confirmations": REQUIRED_CONFIRMATIONS,
+        "shows_ledger": shows_ledger,
+        "transfers": list(transfers) if shows_ledger else [],
+        "router": RouterType(payout.router_type).label,
+        "conditions": [
+            (words.CONDITIONS.get(name, name), held) for name, held in payout.router_conditions.items()
+        ],
+        "replaced": payout.retry_of,
+        "replacement": Payout.objects.filter(retry_of=payout).first(),
+    }
+
+
+def _attempt(row: Attempt, head: int) -> AttemptShown:
+    state_words, tone = words.ATTEMPT[row.state]
+    return AttemptShown(
+        row=row,
+        words=state_words,
+        tone=tone,
+        expires_at=clock.from_ms(row.expiration_ms),
+        confirmations=confirmations(row, head),
+        # What was never signed is on no explorer.
+        explorer_url=_explorer(row.txid) if row.signed_transaction is not None else None,
+        answers=list(row.answers.all()),
+    )
+
+
+def _explorer(txid: str) -> str | None:
+    return NETWORKS[settings.TRON_NETWORK].transaction_url(txid)
+
+
+def _step(row: PayoutTransition) -> StepShown:
+    return StepShown(
+        row=row,
+        before=words.status_words(row.from_status) if row.from_status else "",
+        after=words.status_words(row.to_status),
+        tone=words.status_tone(row.to_status, row.hold_reason),
+        hold=words.hold_words(row.hold_reason),
+    )
