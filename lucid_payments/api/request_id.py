@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
+import structlog
 from django.http import HttpRequest, HttpResponse
 
 HEADER: Final = "X-Request-ID"
@@ -25,11 +26,14 @@ def request_id_of(request: HttpRequest) -> str:
 
 
 class RequestIdMiddleware:
+    """Puts the id on the answer and on every line logged on the way to it."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = request_id_of(request)
-        response = self.get_response(request)
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
         response[HEADER] = request_id
         return response

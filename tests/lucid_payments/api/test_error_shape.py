@@ -6,12 +6,15 @@ import re
 from typing import Any
 
 import pytest
+import structlog
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings
+from rest_framework.response import Response
 
 from lucid_payments.accounts.models import User
 from lucid_payments.api import errors, health
+from lucid_payments.backoffice.security import ContentSecurityPolicyMiddleware
 from tests.api_client import BASE, Answer, ApiClient
 
 
@@ -60,7 +63,6 @@ def test_a_failure_of_ours_says_nothing_about_itself(
 
 
 def test_a_failure_in_a_middleware_has_the_shape_too(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lucid_payments.backoffice.security import ContentSecurityPolicyMiddleware
 
     def fail(*args: Any) -> None:
         raise RuntimeError("hunter2")
@@ -91,6 +93,19 @@ def test_the_callers_request_id_is_kept_where_it_is_well_formed(db: None, given:
 def test_another_request_id_is_replaced(db: None, given: str) -> None:
     answer = ApiClient().get("/health/live", headers={"X-Request-ID": given})
     assert re.fullmatch(r"req_[0-9a-f]{32}", answer.headers["X-Request-ID"])
+
+
+def test_every_line_logged_for_a_request_carries_its_id(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    bound: list[dict[str, Any]] = []
+
+    def look(*args: Any) -> Response:
+        bound.append(structlog.contextvars.get_contextvars())
+        return Response({})
+
+    monkeypatch.setattr(health.LiveView, "get", look)
+    ApiClient().get("/health/live", headers={"X-Request-ID": "abc"})
+    assert bound == [{"request_id": "abc"}]
+    assert structlog.contextvars.get_contextvars() == {}
 
 
 def every_error() -> list[type[errors.LucidError]]:
