@@ -35,6 +35,7 @@ class Options:
     manual_clock: bool = False
     latency_ms: int = 0
     snapshot: Path | None = None
+    snapshot_seconds: float = 5.0
 
     @property
     def interval_ms(self) -> int:
@@ -158,7 +159,10 @@ class Devnet:
         return self.options.interval_ms
 
     def save(self, path: Path) -> None:
-        snapshot.save(path, self.chain, self.clock)
+        """Write a snapshot; only its making, not the disk, keeps callers waiting. Raises OSError."""
+        with self.lock:
+            content = snapshot.document(self.chain, self.clock)
+        snapshot.write(path, content)
 
     def fork(self, node: int) -> Chain:
         """A branch of its own for one node, equal to the main chain so far."""

@@ -22,16 +22,21 @@ class SnapshotUnreadable(ValueError):
     """The file isn't a snapshot of this format."""
 
 
-def save(path: Path, chain: Chain, clock: VirtualClock) -> None:
-    """Write atomically: a reader, or a crash, finds the old file or the new one whole."""
-    document = {
+def document(chain: Chain, clock: VirtualClock) -> str:
+    """The file's content; the devnet's lock must be held."""
+    content = {
         "format": FORMAT,
         "clock": {"now_ms": clock.now_ms(), "offset_ms": clock.offset_ms, "manual": clock.manual},
         "chain": _chain_to_json(chain),
     }
+    return json.dumps(content, separators=(",", ":"))
+
+
+def write(path: Path, content: str) -> None:
+    """Write atomically: a reader, or a crash, finds the old file or the new one whole. Raises OSError."""
     partial = path.with_name(path.name + ".partial")
     with partial.open("w", encoding="utf-8") as file:
-        json.dump(document, file, separators=(",", ":"))
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
@@ -44,11 +49,11 @@ def load(path: Path, *, manual: bool) -> tuple[Chain, VirtualClock]:
     Raises `SnapshotUnreadable`.
     """
     try:
-        document = json.loads(path.read_text("utf-8"))
-        if document["format"] != FORMAT:
-            raise SnapshotUnreadable(f"{path} has format {document['format']}, not {FORMAT}")
-        chain = _chain_from_json(document["chain"])
-        saved = document["clock"]
+        content = json.loads(path.read_text("utf-8"))
+        if content["format"] != FORMAT:
+            raise SnapshotUnreadable(f"{path} has format {content['format']}, not {FORMAT}")
+        chain = _chain_from_json(content["chain"])
+        saved = content["clock"]
         now = saved["now_ms"] if saved["manual"] else real_ms() + saved["offset_ms"]
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise SnapshotUnreadable(f"{path} isn't a devnet snapshot: {error!r}") from error

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from django.core.management import CommandError, call_command
 
 from payouts.devnet.client import DevnetError
 from tests.devnet.fixtures import HOST, RunningDevnet, running_devnet
@@ -48,6 +49,44 @@ def test_manage_py_runs_the_same_server() -> None:
         assert devnet.call("wallet/getnowblock", node=2) == devnet.call("wallet/getnowblock", node=0)
         devnet.stop()
         assert devnet.process.returncode == 0
+
+
+def test_a_kill_loses_no_solid_block(tmp_path: Path) -> None:
+    path = tmp_path / "devnet.json"
+    options = ["--block-seconds", "0.1", "--snapshot", str(path), "--snapshot-seconds", "0.1"]
+    with running_devnet(options) as first:
+        txids = first.control.fund(Wallet(first).address, trx_sun=1, usdt=1)
+        while not first.control.transfers():
+            time.sleep(0.02)
+        paid = first.call("wallet/gettransactionbyid", {"value": txids[-1]})["raw_data_hex"]
+        while paid not in path.read_text():
+            time.sleep(0.02)
+        first.process.kill()
+        first.process.wait()
+    with running_devnet(options) as second:
+        (row,) = second.control.transfers()
+        assert row["txid"] == txids[-1]
+
+
+def test_snapshots_are_closer_than_solid_is(tmp_path: Path) -> None:
+    path = tmp_path / "devnet.json"
+    options = ["--block-seconds", "0.2", "--snapshot", str(path), "--snapshot-seconds", "0.2"]
+    with running_devnet(options) as first:
+        while first.control.state()["head"]["number"] < 210:
+            time.sleep(0.02)
+        solid = first.control.state()["solid"]
+        first.process.kill()
+        first.process.wait()
+    with running_devnet(options) as second:
+        found = second.call("walletsolidity/getblockbynum", {"num": solid["number"]})
+        assert found["blockID"] == solid["id"]
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_it_doesnt_start_where_real_money_is(settings: Any, environment: str) -> None:
+    settings.LUCID_ENV, settings.IS_LIVE = environment, True
+    with pytest.raises(CommandError, match="doesn't run under the settings"):
+        call_command("devnet")
 
 
 def test_a_snapshot_on_request_is_a_whole_file(own_devnet: RunningDevnet, tmp_path: Path) -> None:

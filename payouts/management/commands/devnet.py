@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from payouts.devnet.server import add_arguments, options_from, serve
@@ -19,6 +20,8 @@ class Command(BaseCommand):
         add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if settings.IS_LIVE:
+            raise CommandError("The devnet doesn't run under the settings of staging or production.")
         try:
             serve(options_from(options))
         except (OSError, SnapshotUnreadable) as error:
