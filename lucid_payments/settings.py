@@ -175,7 +175,7 @@ CELERY_TASK_ROUTES = {
 
 # --- TRON -------------------------------------------------------------------------------------------------
 TRON_NETWORK = env.choice("TRON_NETWORK", ("devnet", "shasta", "nile", "mainnet"))
-TRON_NODES = env.json_list("TRON_NODES", ())
+TRON_NODES: list[Any] = list(env.json_list("TRON_NODES", ()))
 TRON_USDT_CONTRACT = env.text("TRON_USDT_CONTRACT", "")  # empty: the network's own; another one is refused
 TREASURY_ADDRESS = env.text("TREASURY_ADDRESS")
 # The file's name stands here; the signer alone opens it.

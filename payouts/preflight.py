@@ -16,6 +16,7 @@ from lucid_payments import clock
 from lucid_payments.money import SUN_PER_TRX
 from payouts import chain
 from payouts.execution import Candidate
+from payouts.models.chain import ChainState
 from payouts.models.payout import HoldReason, Payout
 from payouts.tron.answers import ChainParameters, Resources, Simulation
 from payouts.tron.errors import NodeError
@@ -49,9 +50,11 @@ class Preflight:
     at: datetime
 
     @classmethod
-    def of(cls, pool: NodePool, parameters: ChainParameters) -> Preflight:
-        resources = pool.first(lambda node: node.resources(settings.TREASURY_ADDRESS))
-        return cls(pool, parameters, resources, block=chain.state().head_number, at=clock.now())
+    def of(cls, state: ChainState) -> Preflight:
+        """Raises NodeError when the prices can't be read."""
+        resources = Resources(state.energy_left, state.staked_bandwidth_left, state.free_bandwidth_left)
+        prices = chain.parameters().get()
+        return cls(chain.pool(), prices, resources, block=state.head_number, at=clock.now())
 
     def all(self, payouts: Sequence[Payout]) -> Iterator[tuple[Payout, Candidate | Refused]]:
         """Each payout with its verdict, in the order given."""

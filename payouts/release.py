@@ -70,7 +70,7 @@ def _release(state: ChainState, now: datetime) -> int:
     if not picked:
         return 0
     try:
-        check = Preflight.of(chain.pool(), chain.parameters().get())
+        check = Preflight.of(state)
     except NodeError as error:
         PayoutManager.hold(_due(now), HoldReason.NODES, detail=f"A node's answer is missing: {error}")
         return 0

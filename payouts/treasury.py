@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from lucid_payments import clock
 from lucid_payments.money import format_usdt
 from payouts import chain, ledger
-from payouts.models.attempt import UNRESOLVED, Attempt
-from payouts.models.chain import ChainState
-from payouts.tron.answers import TokenState
+from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
+from payouts.models.chain import ChainState, OrphanSignature, OrphanState
+from payouts.models.payout import PayoutStatus
+from payouts.tron.answers import Resources, TokenState
 from payouts.tron.errors import NodeError
 from payouts.tron.node import Node
 from routers import killswitch
@@ -34,26 +37,38 @@ def read(state: ChainState) -> None:
     if stated and not state.foreign_txid:
         return
     try:
-        balances = _balances()
+        holdings = _holdings()
         _read_token(state, now)
     except NodeError as error:
         log.warning("the treasury can't be read: %s", error)
         return
-    usdt, trx = balances
-    _write_balances(state, usdt, trx)
-    _state(state, usdt)
+    _write(state, holdings)
+    _state(state, holdings.usdt)
 
 
-def _balances() -> tuple[int, int]:
-    """USDT (base units) and TRX (sun) of the treasury, at head."""
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What the treasury has at head: base units, sun, and what its stake still covers."""
+
+    usdt: int
+    trx: int
+    resources: Resources
+
+
+def _holdings() -> Holdings:
     address = settings.TREASURY_ADDRESS
-    return chain.pool().first(lambda node: (node.usdt_balance(address), node.trx_balance(address)))
+    return chain.pool().first(
+        lambda node: Holdings(node.usdt_balance(address), node.trx_balance(address), node.resources(address))
+    )
 
 
-def _write_balances(state: ChainState, usdt: int, trx: int) -> None:
+def _write(state: ChainState, holdings: Holdings) -> None:
     ChainState.objects.filter(pk=1).update(
-        treasury_usdt=usdt,
-        treasury_trx=trx,
+        treasury_usdt=holdings.usdt,
+        treasury_trx=holdings.trx,
+        energy_left=holdings.resources.energy_left,
+        staked_bandwidth_left=holdings.resources.staked_bandwidth_left,
+        free_bandwidth_left=holdings.resources.free_bandwidth_left,
         treasury_block=state.head_number,
         treasury_read_at=clock.LucidNow(),
     )
@@ -89,16 +104,23 @@ def _state(state: ChainState, usdt: int) -> None:
     The order of reading matters: chain, then open attempts, then books. What moves in between can then only
     widen what is explained, and never look like theft.
     """
-    unresolved = Attempt.objects.filter(state__in=UNRESOLVED).aggregate(sum=Sum("amount"))["sum"] or 0
-    posted = ledger.treasury_balance().posted
-    if usdt < posted - unresolved:
-        _missing(posted - unresolved)
+    may_have_left = _sum(Attempt.objects.filter(state__in=UNRESOLVED)) + _sum(
+        OrphanSignature.objects.filter(state=OrphanState.OPEN)
+    )
+    # Paid differently from what was asked: gone from the chain, and in the books until people have decided.
+    in_hands = _sum(Attempt.objects.filter(payout__status=PayoutStatus.MANUAL, state=AttemptState.SUCCEEDED))
+    books = ledger.treasury_balance().posted - in_hands
+    _inflow(state, usdt - books)
+    if usdt < books - may_have_left:
+        _missing(books - may_have_left)
     elif state.foreign_txid and not _cleared(state):
         _refuse(f"Transaction {state.foreign_txid} left the treasury and isn't in our ledger.")
     else:
-        if usdt > posted and not unresolved:
-            _inflow(state, usdt - posted)
         ChainState.objects.filter(pk=1).update(statement_at=clock.LucidNow(), statement_detail="")
+
+
+def _sum(rows: QuerySet[Any]) -> int:
+    return int(rows.aggregate(sum=Sum("amount"))["sum"] or 0)
 
 
 def _missing(explained: int) -> None:
@@ -139,10 +161,18 @@ def _refuse(sentence: str) -> None:
 
 
 @transaction.atomic
-def _inflow(state: ChainState, amount: int) -> None:
-    """Book what came in once it has stood for 20 solid blocks."""
-    if amount != state.inflow:
-        ChainState.objects.filter(pk=1).update(inflow=amount, inflow_since=state.solid_number)
-    elif state.solid_number >= state.inflow_since + INFLOW_SETTLED_BLOCKS:
-        ledger.book_inflow(amount, note="seen on chain")
-        ChainState.objects.filter(pk=1).update(inflow=0, inflow_since=0)
+def _inflow(state: ChainState, surplus: int) -> None:
+    """Book what came in once it has stood for 20 solid blocks: the least surplus (base units) seen meanwhile.
+
+    Payouts on their way only lower the surplus, so what is booked has come in, and the rest follows later.
+    """
+    if surplus <= 0:
+        state.inflow = 0
+    elif not state.inflow:
+        state.inflow, state.inflow_since = surplus, state.solid_number
+    else:
+        state.inflow = min(state.inflow, surplus)
+        if state.solid_number >= state.inflow_since + INFLOW_SETTLED_BLOCKS:
+            ledger.book_inflow(state.inflow, note="seen on chain")
+            state.inflow = 0
+    ChainState.objects.filter(pk=1).update(inflow=state.inflow, inflow_since=state.inflow_since)

@@ -53,6 +53,12 @@ class Migration(migrations.Migration):
                 ),
                 ("treasury_usdt", models.BigIntegerField(default=0, help_text="base units, at head")),
                 ("treasury_trx", models.BigIntegerField(default=0, help_text="sun, at head")),
+                (
+                    "energy_left",
+                    models.BigIntegerField(default=0, help_text="staked or rented, not used up"),
+                ),
+                ("staked_bandwidth_left", models.BigIntegerField(default=0)),
+                ("free_bandwidth_left", models.BigIntegerField(default=0)),
                 ("treasury_read_at", models.DateTimeField(null=True)),
                 (
                     "treasury_block",

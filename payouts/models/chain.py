@@ -25,6 +25,9 @@ class ChainState(models.Model):
 
     treasury_usdt = models.BigIntegerField(default=0, help_text="base units, at head")
     treasury_trx = models.BigIntegerField(default=0, help_text="sun, at head")
+    energy_left = models.BigIntegerField(default=0, help_text="staked or rented, not used up")
+    staked_bandwidth_left = models.BigIntegerField(default=0)
+    free_bandwidth_left = models.BigIntegerField(default=0)
     treasury_read_at = models.DateTimeField(null=True)
     treasury_block = models.BigIntegerField(default=0, help_text="head when the balances were read")
     token_refusal = models.CharField(max_length=100, blank=True, help_text="why USDT can't be sent, if so")
