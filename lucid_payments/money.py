@@ -29,10 +29,8 @@ def parse_usdt(text: str) -> int:
 def to_decimal(units: int) -> Decimal:
     """USDT (or TRX, from sun) as a Decimal without trailing zeros beyond two decimals: 5500000 -> 5.50."""
     whole = Decimal(units).scaleb(-DECIMALS)
-    trimmed = whole.normalize()
-    exponent = trimmed.as_tuple().exponent
-    assert isinstance(exponent, int)
-    return trimmed.quantize(Decimal("0.01")) if exponent > -2 else trimmed
+    cents = whole.quantize(Decimal("0.01"))
+    return cents if cents == whole else whole.normalize()
 
 
 def format_usdt(units: int) -> str:

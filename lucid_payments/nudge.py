@@ -11,10 +11,14 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import transaction
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from lucid_payments.celery import app
 
 log = logging.getLogger(__name__)
+# What a broker or a cache that is away raises, through kombu or straight from its client.
+NUDGE_LOST = (OSError, OperationalError, RedisError)
 
 
 def after_commit(task: str) -> None:
@@ -29,7 +33,7 @@ def send(task: str, **kwargs: Any) -> None:
             app.send_task(
                 task, kwargs=kwargs, queue=_queue(task), expires=30, retry=False, ignore_result=True
             )
-    except Exception as error:
+    except NUDGE_LOST as error:
         log.warning(
             "nudge lost, the sweep will do its work", extra={"task": task, "error": type(error).__name__}
         )
@@ -39,7 +43,7 @@ def started(task: str) -> None:
     """The task is about to look: whoever commits from now on nudges anew."""
     try:
         cache.delete(_key(task))
-    except Exception as error:
+    except NUDGE_LOST as error:
         log.warning("cache away", extra={"error": type(error).__name__})
 
 

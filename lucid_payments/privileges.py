@@ -53,13 +53,20 @@ def grant(using: str = "default") -> None:
         current, known = cursor.fetchone()
         if current == role or not known:
             return
-        cursor.execute(sql.SQL(
-            "GRANT USAGE ON SCHEMA public TO {role};"
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};"
-            "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role};"
-        ).format(role=sql.Identifier(role)).as_string(cursor.connection))
+        cursor.execute(
+            sql.SQL(
+                "GRANT USAGE ON SCHEMA public TO {role};"
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};"
+                "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role};"
+            )
+            .format(role=sql.Identifier(role))
+            .as_string(cursor.connection)
+        )
         # A partial migrate, to an earlier state, leaves some of them out.
         existing = set(connections[using].introspection.table_names(cursor))
         for table in existing.intersection(append_only_tables()):
-            cursor.execute(sql.SQL("REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {role}").format(
-                table=sql.Identifier(table), role=sql.Identifier(role)).as_string(cursor.connection))
+            cursor.execute(
+                sql.SQL("REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {role}")
+                .format(table=sql.Identifier(table), role=sql.Identifier(role))
+                .as_string(cursor.connection)
+            )

@@ -66,7 +66,8 @@ def node_configs() -> list[NodeConfig]:
 def _config(entry: Any) -> NodeConfig:
     if not isinstance(entry, dict) or not {"name", "operator", "url"} <= entry.keys() <= _FIELDS:
         raise ImproperlyConfigured(
-            "TRON_NODES: each entry needs name, operator and url, and may have solid_url, api_key_file, proxy, timeout, rate."
+            "TRON_NODES: each entry needs name, operator and url, and may have solid_url, api_key_file,"
+            " proxy, timeout and rate."
         )
     options = dict(entry)
     key_file = options.pop("api_key_file", "")

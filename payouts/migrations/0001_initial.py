@@ -2,10 +2,11 @@
 
 import django.db.models.deletion
 import django.db.models.expressions
-import lucid_payments.clock
-import payouts.models.payout
 from django.conf import settings
 from django.db import migrations, models
+
+import lucid_payments.clock
+import payouts.models.payout
 
 
 class Migration(migrations.Migration):

@@ -65,7 +65,7 @@ class HoldReason(models.TextChoices):
     PAUSED = "paused"
     TREASURY_USDT = "treasury_usdt"
     TREASURY_TRX = "treasury_trx"
-    TOKEN_PAUSED = "token_paused"
+    TOKEN_PAUSED = "token_paused"  # noqa: S105 - the token is USDT
     SCREENING = "screening"
     LIST_STALE = "list_stale"
     KYC = "kyc"

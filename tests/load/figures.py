@@ -66,10 +66,12 @@ class Run:
         return [
             f"{self.payouts} payouts: {self.payouts / self.whole:.1f} a second from the first accepted to the last"
             f" confirmed ({self.whole:.0f} s, of which the last 19 blocks {self.whole - self.sending:.0f} s);"
-            f" accepted {self.payouts / max(self.accepting, 0.001):.0f} a second, sent {self.payouts / self.sending:.1f} a second",
+            f" accepted {self.payouts / max(self.accepting, 0.001):.0f} a second,"
+            f" sent {self.payouts / self.sending:.1f} a second",
             f"  accepted to broadcast p50 {self.broadcast_p50:.1f} s, p95 {self.broadcast_p95:.1f} s;"
             f" to confirmed p50 {self.confirmed_p50:.1f} s, p95 {self.confirmed_p95:.1f} s",
-            f"  node calls a payout {self.calls_each:.2f} ({reasons}); duplicates {self.duplicates}; stuck {self.stuck}",
+            f"  node calls a payout {self.calls_each:.2f} ({reasons});"
+            f" duplicates {self.duplicates}; stuck {self.stuck}",
         ]
 
 
