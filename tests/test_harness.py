@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 
 import pytest
+import requests
 from django.db import connection
+from pytest_django.live_server_helper import LiveServer
 
 from lucid_payments import clock
+from tests import conftest
 from tests.harness.environment import TREASURY_ADDRESS, TREASURY_PRIVATE_KEY
 
 
@@ -57,3 +60,19 @@ def test_the_treasury_address_is_that_of_the_key() -> None:
     from tronpy.keys import PrivateKey
 
     assert PrivateKey(TREASURY_PRIVATE_KEY).public_key.to_base58check_address() == TREASURY_ADDRESS
+
+
+def test_a_live_server_serves_from_a_clone(live_server: LiveServer) -> None:
+    assert requests.get(f"{live_server.url}/api/payment/health/ready", timeout=10).status_code == 200
+
+
+def test_djangos_flush_is_refused(request: pytest.FixtureRequest) -> None:
+    request.node.add_marker(pytest.mark.django_db(transaction=True))
+    with pytest.raises(pytest.UsageError, match="use the fixture `cloned_database`"):
+        conftest.pytest_collection_modifyitems([request.node])
+
+
+@pytest.mark.django_db
+def test_a_clone_inside_a_rolled_back_transaction_is_refused(request: pytest.FixtureRequest) -> None:
+    with pytest.raises(pytest.UsageError, match="takes one of them"):
+        request.getfixturevalue("cloned_database")
