@@ -1,4 +1,4 @@
-"""The kill switch: while it is pulled nothing is signed and nothing leaves; watching goes on. It never ends by itself."""
+"""The kill switch: while it is pulled nothing is signed and nothing leaves. It never ends by itself."""
 
 from __future__ import annotations
 
