@@ -72,12 +72,12 @@ class NodeHandler(BaseHTTPRequestHandler):
         self._handle(dict(parse_qsl(urlsplit(self.path).query)))
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > MAX_BODY:
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdecimal() or int(length) > MAX_BODY:
             self.close_connection = True
             self._send(Reply.of({"Error": "body is too large"}, 413))
             return
-        request = _parse(self.rfile.read(length))
+        request = _parse(self.rfile.read(int(length)))
         if request is None:
             self._send(Reply.of({"Error": "class com.alibaba.fastjson.JSONException : not a JSON object"}))
         else:

@@ -204,6 +204,18 @@ def test_a_forked_node_has_blocks_of_its_own_until_it_heals(payer: Wallet, bob: 
     assert payer.info(txid, node=1) != {}
 
 
+def test_a_transaction_lost_on_one_branch_is_still_on_the_other(payer: Wallet, bob: str) -> None:
+    control = payer.devnet.control
+    control.fork(1)
+    raw = payer.usdt_transfer(bob, 7)
+    txid = payer.send(raw)
+    control.step(blocks=1)
+    assert payer.info(txid, node=1) == {}
+    assert payer.broadcast(raw, node=1)["result"]  # the other branch doesn't know it yet
+    control.step(blocks=1)
+    assert payer.info(txid, node=1)["blockNumber"] == payer.info(txid)["blockNumber"] + 1
+
+
 def test_solid_answers_come_from_the_solid_state(payer: Wallet, bob: str) -> None:
     txid = payer.send(payer.usdt_transfer(bob, 7))
     payer.devnet.control.step(blocks=18)

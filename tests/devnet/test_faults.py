@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import requests
+from tronpy import Tron
+from tronpy.keys import PrivateKey
+from tronpy.providers import HTTPProvider
 
 from payouts.devnet.client import DevnetError
 from payouts.tron import addresses, encoding
@@ -187,6 +191,44 @@ def test_a_forged_success_is_in_no_block(payer: Wallet, bob: str) -> None:
     assert addresses.from_topic(bytes.fromhex(log["topics"][2])) == addresses.decode(bob)
     assert payer.info(txid, node=1, root="walletsolidity") == {}
     assert control.transfers(payer=payer.address) == []
+
+
+def test_a_success_is_forged_only_of_what_was_sent(payer: Wallet, bob: str) -> None:
+    payer.devnet.control.fault("forge_success", "wallet*/gettransaction*", node=0)
+    assert payer.info("ab" * 32) == {}
+    payer.devnet.control.fault("hold", HEX, node=0)
+    txid = payer.send(payer.trx_transfer(bob, 5))
+    solid = payer.devnet.control.state()["solid"]["number"]
+    assert payer.info(txid, root="walletsolidity")["blockNumber"] == solid
+    found = payer.devnet.call("walletsolidity/gettransactionbyid", {"value": txid})
+    assert (found["txID"], found["ret"]) == (txid, [{"contractRet": "SUCCESS"}])
+
+
+def test_a_node_signs_over_trx_to_a_thief(payer: Wallet, bob: str) -> None:
+    """tronpy signs whatever txid `getsignweight` answers; this is the answer that robs it."""
+    thief = Wallet(payer.devnet, "thief")
+    payer.devnet.control.fault("alter_transaction", "wallet/getsignweight", to=thief.address)
+    client = Tron(HTTPProvider(payer.devnet.url))
+    robbed = client.trx.transfer(payer.address, bob, 77).build().sign(PrivateKey(payer.key.secret))
+    theft = encoding.TransferContract(payer.raw, thief.raw, 77)
+    honest = encoding.raw_data_from_json(robbed.to_json()["raw_data"])
+    assert robbed.txid == encoding.txid(replace(honest, contract=theft).encode())
+    assert robbed.txid != encoding.txid(honest.encode())
+
+
+def test_one_fault_is_cleared_and_others_stay(devnet: RunningDevnet) -> None:
+    first, second = (devnet.control.fault("empty", f"wallet/{name}") for name in ("getnowblock", "getblock"))
+    devnet.control.clear_faults(first)
+    assert [fault["id"] for fault in devnet.control.faults()] == [second]
+
+
+def test_a_result_can_be_forced_before_the_block(payer: Wallet, bob: str) -> None:
+    sent = [payer.send(payer.usdt_transfer(bob, units)) for units in (1, 2)]
+    payer.devnet.control.force_result(sent[0], "REVERT")
+    payer.devnet.control.force_result(sent[1], "OUT_OF_ENERGY")
+    payer.devnet.control.force_result(sent[1], None)
+    payer.devnet.control.step(blocks=1)
+    assert [payer.info(txid)["receipt"]["result"] for txid in sent] == ["REVERT", "SUCCESS"]
 
 
 def test_one_of_two_nodes_denies_what_it_has(payer: Wallet, bob: str) -> None:

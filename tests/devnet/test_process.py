@@ -154,9 +154,10 @@ def test_a_body_that_is_no_object_is_an_error_with_status_200(devnet: RunningDev
     assert "Error" in answer.json()
 
 
-def test_a_huge_body_is_refused(devnet: RunningDevnet) -> None:
+@pytest.mark.parametrize("length", [b"5000000", b"-1", b"many"])
+def test_a_body_of_impossible_length_is_refused(devnet: RunningDevnet, length: bytes) -> None:
     with socket.create_connection((HOST, int(devnet.url.rpartition(":")[2]))) as connection:
-        connection.sendall(b"POST /wallet/getnowblock HTTP/1.1\r\nContent-Length: 5000000\r\n\r\n")
+        connection.sendall(b"POST /wallet/getnowblock HTTP/1.1\r\nContent-Length: " + length + b"\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
 
 

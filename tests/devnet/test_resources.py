@@ -82,6 +82,12 @@ def test_lent_energy_is_used_before_trx_is_burned(payer: Wallet, bob: str) -> No
     assert payer.devnet.control.balances(payer.address)["energy_left"] == 0
 
 
+def test_lent_bandwidth_pays_for_the_bytes(payer: Wallet, bob: str) -> None:
+    payer.devnet.control.stake(payer.address, trx_sun=1_000 * ONE_TRX, resource="BANDWIDTH", mine=True)
+    for _ in range(3):
+        assert pay(payer, bob)["receipt"]["net_usage"] == USDT_BANDWIDTH
+
+
 def test_own_stake_yields_energy_from_the_next_block(payer: Wallet, bob: str) -> None:
     payer.devnet.control.fund(payer.address, trx_sun=100_000 * ONE_TRX, mine=True)
     payer.send(payer.raw_data(FreezeBalanceV2(payer.raw, 50_000 * ONE_TRX, Resource.ENERGY)))
