@@ -418,3 +418,15 @@ def test_a_foreign_txid_in_a_yes_is_not_adopted(world: DevnetWorld, node: Node) 
     world.control.fault("wrong_txid", BROADCAST)
     answer = node.broadcast(world.signed(transfer), transfer.txid)
     assert (answer.outcome, answer.code) == (Outcome.AMBIGUOUS, "WRONG_TXID")
+
+
+def test_outcomes_of_another_block_are_refused(world: DevnetWorld, node: Node) -> None:
+    transfer = sent(world, node)
+    world.control.step(blocks=1)
+    info = node.info(transfer.txid, solid=False)
+    assert info is not None
+    listed = {"id": info.txid, "blockNumber": info.block_number}
+    for answer in ([listed | {"blockNumber": info.block_number - 1}], [listed, listed]):
+        world.control.fault("answer", "wallet/gettransactioninfobyblocknum", calls=1, answer=answer)
+        with pytest.raises(BadAnswer):
+            node.block_infos(info.block_number)
