@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 # A round reads at most this many blocks of each kind; the next round goes on.
 BLOCKS_A_ROUND = 60
 KEEP_BLOCKS = 200
+# How far back a control transaction is looked for where nobody else transacts: an hour.
+LOOK_BACK = 1_200
 # A head block deeper than this can't be replaced any more.
 DEEPEST_FORK = 30
 
@@ -165,8 +167,8 @@ def _ask_by_id(state: ChainState) -> None:
 
 
 def _find_control(state: ChainState) -> str:
-    """The txid of the last non-empty solid block, searched backwards."""
-    for number in range(state.solid_number, max(0, state.solid_number - BLOCKS_A_ROUND), -1):
+    """The txid of the last non-empty solid block, searched backwards. Once found it is kept, so this is rare."""
+    for number in range(state.solid_number, max(0, state.solid_number - LOOK_BACK), -1):
         block = pool().first(lambda node, at=number: node.block(at, solid=True))  # type: ignore[misc]
         if block is not None and block.transactions:
             state.control_txid = block.transactions[-1].txid
