@@ -110,7 +110,7 @@ def _state(state: ChainState, usdt: int) -> None:
     # Paid differently from what was asked: gone from the chain, and in the books until people have decided.
     in_hands = _sum(Attempt.objects.filter(payout__status=PayoutStatus.MANUAL, state=AttemptState.SUCCEEDED))
     books = ledger.treasury_balance().posted - in_hands
-    _inflow(state, usdt - books)
+    _inflow(state, books, usdt)
     if usdt < books - may_have_left:
         _missing(books - may_have_left)
     elif state.foreign_txid and not _cleared(state):
@@ -125,15 +125,22 @@ def _sum(rows: QuerySet[Any]) -> int:
 
 def _missing(explained: int) -> None:
     """The treasury holds less than the books explain. Providers must agree before all stops by the kill switch."""
-    told = chain.pool().every(lambda node: (node.operator, node.usdt_balance(settings.TREASURY_ADDRESS)))
-    answers = [answer for answer in told.values() if not isinstance(answer, NodeError)]
-    highest = max((balance for _, balance in answers), default=explained)
+    told = _every_balance()
+    highest = max(told, default=explained)
     sentence = (
         f"{format_usdt(max(0, explained - highest))} USDT left the treasury that our ledger doesn't explain."
     )
     _refuse(sentence)
-    if highest < explained and len({operator for operator, _ in answers}) >= chain.required_operators():
+    if told and highest < explained:
         killswitch.pull(actor=None, reason=sentence)
+
+
+def _every_balance() -> list[int]:
+    """The treasury's USDT by every node that answers; none where too few operators do."""
+    told = chain.pool().every(lambda node: (node.operator, node.usdt_balance(settings.TREASURY_ADDRESS)))
+    answers = [answer for answer in told.values() if not isinstance(answer, NodeError)]
+    enough = len({operator for operator, _ in answers}) >= chain.required_operators()
+    return [balance for _, balance in answers] if enough else []
 
 
 def _cleared(state: ChainState) -> bool:
@@ -160,19 +167,27 @@ def _refuse(sentence: str) -> None:
     ChainState.objects.filter(pk=1).update(statement_at=None, statement_detail=sentence[:300])
 
 
-@transaction.atomic
-def _inflow(state: ChainState, surplus: int) -> None:
+def _inflow(state: ChainState, books: int, usdt: int) -> None:
     """Book what came in once it has stood for 20 solid blocks: the least surplus (base units) seen meanwhile.
 
     Payouts on their way only lower the surplus, so what is booked has come in, and the rest follows later.
     """
-    if surplus <= 0:
-        state.inflow = 0
-    elif not state.inflow:
-        state.inflow, state.inflow_since = surplus, state.solid_number
+    surplus, since = usdt - books, state.inflow_since
+    if surplus > 0 and state.inflow:
+        surplus = min(surplus, state.inflow)
+        if state.solid_number >= since + INFLOW_SETTLED_BLOCKS:
+            # Money enters the books on no single provider's word.
+            surplus = min([surplus, *(balance - books for balance in _every_balance() or [books])])
+            if surplus > 0:
+                _book_inflow(surplus)
+                surplus = 0
     else:
-        state.inflow = min(state.inflow, surplus)
-        if state.solid_number >= state.inflow_since + INFLOW_SETTLED_BLOCKS:
-            ledger.book_inflow(state.inflow, note="seen on chain")
-            state.inflow = 0
-    ChainState.objects.filter(pk=1).update(inflow=state.inflow, inflow_since=state.inflow_since)
+        since = state.solid_number
+    ChainState.objects.filter(pk=1).update(inflow=max(0, surplus), inflow_since=since)
+
+
+@transaction.atomic
+def _book_inflow(amount: int) -> None:
+    ledger.book_inflow(amount, note="seen on chain")
+    # Booked and forgotten together: a crash in between would book it twice.
+    ChainState.objects.filter(pk=1).update(inflow=0)
