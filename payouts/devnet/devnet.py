@@ -22,7 +22,6 @@ from payouts.devnet.transactions import SignedTransaction
 MAINNET_SLOT_MS: Final = 3_000
 # Submitted transactions that a lying node can forge a success for.
 _REMEMBERED: Final = 10_000
-_BROADCASTS: Final = frozenset({"broadcasttransaction", "broadcasthex"})
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class Devnet:
             fault = self.faults.take(node, path)
             view = self.view(node, only_solid=root == WALLET_SOLIDITY)
             try:
-                if name in _BROADCASTS:
+                if name in misbehaviour.BROADCASTS:
                     self._remember(name, request)
                 if fault is None:
                     return Reply.of(endpoint(view, request))
