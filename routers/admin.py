@@ -100,6 +100,7 @@ class StartFilter(DaysFilter):
 class LimitWindowAdmin(RecordAdmin):
     area = Area.LIMITS
     title = "Limits"
+    place = 20
     about = (
         "An amount is reserved in each of its windows when a payout is released, posted when it is "
         "confirmed, and given back when its attempt can't pay. A new hour or day (UTC) starts empty."

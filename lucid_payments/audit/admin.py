@@ -37,6 +37,7 @@ class WhenFilter(DaysFilter):
 class AuditEntryAdmin(RecordAdmin):
     area = Area.AUDIT
     title = "Audit log"
+    place = 70
     about = (
         "Written in the transaction of each act; a sealer chains the entries by hash a second later. "
         "Rows are never changed; `manage.py audit verify` proves it."

@@ -17,6 +17,7 @@ from django_ratelimit.core import get_usage
 
 from lucid_payments.accounts.models import User
 from lucid_payments.api.client_address import client_of
+from lucid_payments.api.request_id import request_id_of
 from lucid_payments.audit import log
 from lucid_payments.backoffice import policy
 
@@ -53,13 +54,16 @@ class LoginForm(AdminAuthenticationForm):
         user = self.get_user()
         self._check_code(user, cleaned.get("otp_token", "").replace(" ", ""))
         with transaction.atomic():
-            log.record("backoffice.login", actor=user)
+            log.record("backoffice.login", actor=user, request_id=self._request_id())
         return cleaned
 
     def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
         """Outsiders get the answer that a wrong password gets."""
         if not policy.may_enter(user):
             raise ValidationError(REFUSED, code="invalid_login")
+
+    def _request_id(self) -> str:
+        return request_id_of(self.request) if self.request is not None else ""
 
     def _check_code(self, user: User, code: str) -> None:
         with transaction.atomic():

@@ -29,6 +29,8 @@ class RecordAdmin(_ModelAdmin):
     area: ClassVar[Area]
     # The heading, and the name in the navigation.
     title: ClassVar[str]
+    # Its place in the navigation, low numbers first.
+    place: ClassVar[int]
     # Shown under the list's heading: what these rows are.
     about: ClassVar[str] = ""
     # Without a template rows have no page of their own.
@@ -39,6 +41,7 @@ class RecordAdmin(_ModelAdmin):
     search_for: ClassVar[str] = ""
 
     actions = None
+    empty_value_display = ""
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER

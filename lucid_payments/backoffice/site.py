@@ -72,15 +72,16 @@ class BackOffice(AdminSite):
         return super().login(request, {"title": "Log in", **(extra_context or {})})
 
     def _sections(self, request: HttpRequest) -> list[dict[str, Any]]:
-        """The navigation: each page this user may read, in the order of registration."""
+        """The navigation: each page that this user may read."""
+        pages = [page for page in self._registry.values() if isinstance(page, RecordAdmin)]
         return [
             {
                 "name": page.title,
                 "url": page.list_url(),
                 "current": request.path.startswith(page.list_url()),
             }
-            for page in self._registry.values()
-            if isinstance(page, RecordAdmin) and page.has_view_permission(request)
+            for page in sorted(pages, key=lambda page: page.place)
+            if page.has_view_permission(request)
         ]
 
 

@@ -19,6 +19,7 @@ from lucid_payments.events.models import Event
 class EventAdmin(RecordAdmin):
     area = Area.EVENTS
     title = "Events"
+    place = 80
     about = "Written in the transaction of the change itself. Rows are never changed."
     search_for = "Event id, payout id or owner's name, in full"
     search_fields = ("event_id",)

@@ -52,6 +52,7 @@ class RaisedFilter(DaysFilter):
 class AlarmAdmin(RecordAdmin):
     area = Area.ALARMS
     title = "Alarms"
+    place = 40
     about = "Each is raised once, shown on every page, and over by itself when its cause has ended."
     list_display = ("kind_shown", "state_shown", "detail", "raised_shown", "cleared_shown")
     list_filter = (StateFilter, RaisedFilter)

@@ -29,6 +29,7 @@ FRESH = timedelta(seconds=60)
 class ChainStateAdmin(RecordAdmin):
     area = Area.CHAIN
     title = "Chain and signer"
+    place = 30
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

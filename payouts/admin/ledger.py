@@ -46,6 +46,7 @@ class WhenFilter(DaysFilter):
 class LedgerAccountAdmin(RecordAdmin):
     area = Area.LEDGER
     title = "Ledger accounts"
+    place = 50
     about = "Running totals, kept in the transaction of each transfer. Balance: debits less credits."
     list_display = (
         "name", "currency", "debits_shown", "credits_shown", "balance_shown", "pending_debits_shown",
@@ -77,6 +78,7 @@ class LedgerAccountAdmin(RecordAdmin):
 class LedgerTransferAdmin(RecordAdmin):
     area = Area.LEDGER
     title = "Ledger transfers"
+    place = 60
     about = "Rows are never changed. A pending transfer is posted or voided by a row of its own, once."
     search_for = "Payout id or txid, in full"
     search_fields = ("payout__payout_id",)

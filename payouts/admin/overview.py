@@ -29,6 +29,7 @@ class Line:
     amount: int
     oldest: timedelta
     url: str
+    needs_a_person: bool
 
 
 def panel() -> dict[str, Any]:
@@ -36,22 +37,27 @@ def panel() -> dict[str, Any]:
     now = clock.now()
     open_lines = [_line(group, now) for group in _open()]
     return {
-        "attention": [line for line in open_lines if line.tone in (Tone.BAD, Tone.WAITING)],
-        "moving": [line for line in open_lines if line.tone in (Tone.QUIET, Tone.MOVING)],
+        "attention": [line for line in open_lines if line.needs_a_person],
+        "moving": [line for line in open_lines if not line.needs_a_person],
         "failed_today": _failed_today(now),
     }
 
 
 def _open() -> list[Any]:
     unfinished = [status for status in PayoutStatus if status not in ENDED]
-    order = {status: place for place, status in enumerate([PayoutStatus.MANUAL, *unfinished])}
     groups = (
         Payout.objects.filter(status__in=unfinished)
         .order_by()
         .values("status", "hold_reason")
         .annotate(count=Count("pk"), total=Sum("amount"), first=Min("created_at"))
     )
-    return sorted(groups, key=lambda group: (order[PayoutStatus(group["status"])], -group["count"]))
+    return sorted(groups, key=_urgency)
+
+
+def _urgency(group: Any) -> tuple[bool, int, int]:
+    """What needs a person at once first, then by the payout's way, then the greatest number."""
+    status = group["status"]
+    return status != PayoutStatus.MANUAL, PayoutStatus.values.index(status), -group["count"]
 
 
 def _line(group: dict[str, Any], now: datetime) -> Line:
@@ -67,6 +73,8 @@ def _line(group: dict[str, Any], now: datetime) -> Line:
         amount=group["total"],
         oldest=now - group["first"],
         url=_list(query),
+        needs_a_person=status in (PayoutStatus.MANUAL, PayoutStatus.AWAITING_APPROVAL)
+        or (hold is not None and hold not in words.PASSING),
     )
 
 
@@ -83,6 +91,7 @@ def _failed_today(now: datetime) -> Line:
         amount=failed["total"] or 0,
         oldest=now - (failed["first"] or now),
         url=_list({"status": PayoutStatus.FAILED.value}),
+        needs_a_person=failed["count"] > 0,
     )
 
 

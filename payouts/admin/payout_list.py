@@ -69,6 +69,7 @@ class CreatedFilter(DaysFilter):
 class PayoutAdmin(RecordAdmin):
     area = Area.PAYOUTS
     title = "Payouts"
+    place = 10
     search_for = "Payout id, txid, recipient's address or reference, in full"
     page_template = "admin/payouts/payout.html"
     page_key = "payout_id"

@@ -18,6 +18,7 @@ from payouts.admin.explanation import explain
 from payouts.api.representation import REQUIRED_CONFIRMATIONS, confirmations, head_number
 from payouts.models import Attempt, NodeAnswer, Payout, PayoutTransition
 from payouts.models.payout import Priority
+from payouts.schedule import MAXIMUM_RETRIES
 from payouts.tron.networks import NETWORKS
 from routers.choices import RouterType
 
@@ -33,11 +34,6 @@ class AttemptShown:
     confirmations: int
     explorer_url: str | None
     answers: list[NodeAnswer]
-
-    @property
-    def fee_difference(self) -> int | None:
-        """Sun charged above (or below) the prediction."""
-        return None if self.row.fee is None else self.row.fee - self.row.predicted_fee
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +70,14 @@ def context(request: HttpRequest, payout: Payout) -> dict[str, Any]:
         "transfers": list(transfers) if shows_ledger else [],
         "router": RouterType(payout.router_type).label,
         "conditions": [
-            (words.CONDITIONS.get(name, name), held) for name, held in payout.router_conditions.items()
+            (sentence, payout.router_conditions[name])
+            for name, sentence in words.CONDITIONS.items()
+            if name in payout.router_conditions
         ],
+        "batch_type": payout.batch_type.capitalize(),
+        "maximum_retries": MAXIMUM_RETRIES,
+        "shows_audit": policy.may_read(request.user, Area.AUDIT),
+        "shows_events": policy.may_read(request.user, Area.EVENTS),
         "replaced": payout.retry_of,
         "replacement": Payout.objects.filter(retry_of=payout).first(),
     }

@@ -126,6 +126,21 @@ HOLDS: Final[dict[str, Hold]] = {
 }
 
 
+# These end by themselves in good time; every other hold may need a person.
+PASSING: Final = frozenset(
+    {
+        HoldReason.SLOT,
+        HoldReason.HOURLY_LIMIT,
+        HoldReason.DAILY_LIMIT,
+        HoldReason.RECIPIENT_LIMIT,
+        HoldReason.CREATOR_LIMIT,
+        HoldReason.IN_FLIGHT,
+        HoldReason.COOLING_OFF,
+        HoldReason.RETRY,
+    }
+)
+
+
 def hold_words(reason: str | None) -> str:
     """The hold in a few words; empty without one. A reason that is new here still shows."""
     if not reason:
