@@ -21,13 +21,13 @@ from lucid_payments.embedded.supervisor import Service, StopRequested, Superviso
 from lucid_payments.embedded.valkey import EmbeddedValkey
 
 APPLICATION = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
 if len(sys.argv) == 3:
-    import signal
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("application says hello", flush=True)
+    open("app-is-ready", "w").close()
 else:
     subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[1], "child"])
-    print("application says hello", flush=True)
 time.sleep(600)
 """
 
@@ -41,6 +41,7 @@ def main(home: Path) -> None:
         valkey = EmbeddedValkey(home, sockets, "pw")
         application = [sys.executable, "-c", APPLICATION, APPLICATION]
         environment = {**os.environ, "SMALL_DEMO": str(home)}
+        ready = home / "app-is-ready"
         supervisor = Supervisor(home, Output(home))
         supervisor.answer_signals()
         try:
@@ -62,7 +63,12 @@ def main(home: Path) -> None:
                     prepare=valkey.prepare,
                     is_server=True,
                 ),
-                Service("app", lambda: spawn(application, environment, home), lambda: True),
+                Service(
+                    "app",
+                    lambda: spawn(application, environment, home),
+                    ready.exists,
+                    prepare=lambda: ready.unlink(missing_ok=True),
+                ),
             )
             supervisor.output.say("everything stands")
             supervisor.watch()

@@ -113,8 +113,9 @@ def test_a_second_supervisor_in_the_same_folder_is_refused(demo: SmallDemo) -> N
 
 
 def test_every_line_bears_its_process_name_and_stays_in_the_log(demo: SmallDemo) -> None:
-    log = (demo.home / "logs" / "demo.log").read_text()
-    assert "app      | application says hello\n" in log
+    file = demo.home / "logs" / "demo.log"
+    until(lambda: "app      | application says hello\n" in file.read_text())
+    log = file.read_text()
     assert "demo     | postgres is ready" in log
     assert "postgres | LOG:  database system is ready to accept connections" in log
 
