@@ -176,8 +176,9 @@ CELERY_TASK_ROUTES = {
 # --- TRON -------------------------------------------------------------------------------------------------
 TRON_NETWORK = env.choice("TRON_NETWORK", ("devnet", "shasta", "nile", "mainnet"))
 TRON_NODES: list[Any] = list(env.json_list("TRON_NODES", ()))
-TRON_USDT_CONTRACT = env.text("TRON_USDT_CONTRACT", "")  # empty: the network's own; another one is refused
-TREASURY_ADDRESS = env.text("TREASURY_ADDRESS")
+TRON_USDT_CONTRACT = env.text("TRON_USDT_CONTRACT", "")  # the network's own; another one is refused at start
+# Empty only until `manage.py treasury create` has told it; nothing is released or signed without it.
+TREASURY_ADDRESS = env.text("TREASURY_ADDRESS", "")
 # The file's name stands here; the signer alone opens it.
 TREASURY_KEY_FILE = env.text("TREASURY_KEY_FILE", env.text("TRON_PRIVATE_KEY_FILE", ""))
 TREASURY_PASSWORD_FILE = env.text("TREASURY_PASSWORD_FILE", "")
@@ -185,7 +186,6 @@ SIGNER_JOURNAL_FILE = env.text("SIGNER_JOURNAL_FILE", "")
 SIGNER_DAILY_CAP = env.usdt("SIGNER_DAILY_CAP", 15_000_000_000)
 SIGNER_HOURLY_CAP = env.usdt("SIGNER_HOURLY_CAP", 1_500_000_000)
 FEE_LIMIT_CAP_TRX = env.integer("FEE_LIMIT_CAP_TRX", 30, minimum=1, maximum=15_000)
-EXPIRATION_SECONDS = 180
 IN_FLIGHT_CAP = env.integer("IN_FLIGHT_CAP", 10, minimum=1, maximum=100_000)
 RETRY_BASE_SECONDS = env.integer("RETRY_BASE_SECONDS", 60, minimum=1, maximum=86_400)
 TOR_PROXY = env.url("TOR_PROXY", "", schemes=("socks5h",))

@@ -32,6 +32,7 @@ MAXIMUM_AHEAD_MS = EXPIRATION_MS + 60_000
 RESEND_EVERY = timedelta(seconds=15)
 PAUSE_AFTER_WITHDRAWAL = timedelta(seconds=30)
 SIGN_BATCH = 100
+CANCELLED = "CANCELLED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -407,6 +408,8 @@ def _take_back(rows: Sequence[Attempt]) -> None:
 @transaction.atomic
 def cancel(payout: Payout, *, actor: User, reason: str) -> Payout:
     """Call a payout off. Raises NotCancellable once an attempt of it is signed and may still land."""
+    # Attempts are made under this lock: none can come between the look for them and the cancellation.
+    locks.hold(locks.AdvisoryLock.RELEASE)
     prepared = list(
         Attempt.objects.select_for_update(of=("self",)).filter(payout=payout, state=AttemptState.PREPARED)
     )
@@ -418,7 +421,16 @@ def cancel(payout: Payout, *, actor: User, reason: str) -> Payout:
     if prepared:
         _take_back(prepared)
     timeline.move(
-        [timeline.Step(payout=locked, to=PayoutStatus.CANCELLED, detail=reason)], actor=actor, at=clock.now()
+        [
+            timeline.Step(
+                payout=locked,
+                to=PayoutStatus.CANCELLED,
+                detail=reason,
+                changes={"failure_code": CANCELLED, "failure_message": f"Cancelled: {reason}"[:300]},
+            )
+        ],
+        actor=actor,
+        at=clock.now(),
     )
     return locked
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt
 from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import HoldReason, PayoutStatus
-from payouts.tron.encoding import decode_raw_data
+from payouts.tron.encoding import decode_raw_data, txid
 from payouts.tron.signing.caps import SigningCaps
 from payouts.tron.signing.desk import Signed, SigningDesk
 from payouts.tron.signing.errors import JournalError
@@ -35,6 +36,8 @@ from payouts.verdicts import intent_of
 from routers import killswitch
 
 log = logging.getLogger(__name__)
+# The caps count by time, and whoever owns the database owns its clock.
+OWN_CLOCK_MS = 60_000
 BLACKLIST_ANSWER_AGE = timedelta(seconds=60)
 
 
@@ -89,6 +92,8 @@ def refusal(state: ChainState, now: datetime) -> str:
     """Why nothing at all may be signed now; empty when it may."""
     if killswitch.is_pulled():
         return "the kill switch is pulled"
+    if settings.IS_LIVE and abs(clock.to_ms(now) - time.time_ns() // 1_000_000) > OWN_CLOCK_MS:
+        return "this machine's clock and the database's differ by more than 60 seconds"
     locked = SignerState.objects.get(pk=1).locked_reason
     if locked:
         return f"the signer is locked: {locked}"
@@ -152,6 +157,8 @@ def _unfit(attempt: Attempt, at: datetime) -> str:
     """What the desk can't know: the payout's state, and how old the blacklist's answer is."""
     if attempt.payout.status != PayoutStatus.RELEASED:
         return "The payout isn't released any more."
+    if attempt.txid != txid(bytes(attempt.raw_data)):
+        return "The attempt's txid isn't that of its bytes: what became of it would be sought in vain."
     if not timedelta(0) <= at - attempt.blacklist_clear_at <= BLACKLIST_ANSWER_AGE:
         return "The answer whether the recipient is frozen is older than 60 seconds."
     return ""
