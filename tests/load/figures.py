@@ -103,13 +103,14 @@ def measure(stack: Stack, payout_ids: list[str]) -> Run:
         broadcast_p95=broadcast_p95,
         confirmed_p50=confirmed_p50,
         confirmed_p95=confirmed_p95,
-        calls=_by_reason(stack.devnet.calls(), len(payout_ids)),
+        calls=by_reason(stack.devnet.calls(), len(payout_ids)),
         duplicates=duplicates,
         stuck=stuck,
     )
 
 
-def _by_reason(calls: dict[str, int], payouts: int) -> dict[str, int]:
+def by_reason(calls: dict[str, int], payouts: int) -> dict[str, int]:
+    """The devnet's counters by what was asked for; a simulation and a blacklist question belong to each payout."""
     counted: dict[str, int] = {}
     for endpoint, count in calls.items():
         if endpoint == "wallet/triggerconstantcontract":
