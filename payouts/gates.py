@@ -67,12 +67,18 @@ def _statement(state: ChainState, now: datetime) -> Closed | None:
 
 
 def _signer(state: ChainState, now: datetime) -> Closed | None:
-    signer = SignerState.objects.get(pk=1)
-    if signer.locked_reason:
-        return Closed(HoldReason.SIGNER, f"The signer is locked: {signer.locked_reason}")
-    if signer.heartbeat_at is None or now - signer.heartbeat_at > HEARTBEAT_FRESH:
+    locked_reason = SignerState.objects.get(pk=1).locked_reason
+    if locked_reason:
+        return Closed(HoldReason.SIGNER, f"The signer is locked: {locked_reason}")
+    if not signer_lives(now):
         return Closed(HoldReason.SIGNER, "The signer gives no sign of life.")
     return None
+
+
+def signer_lives(now: datetime) -> bool:
+    """Whether the signer was here just now, and its journal and the database told the same story."""
+    heartbeat = SignerState.objects.get(pk=1).heartbeat_at
+    return heartbeat is not None and now - heartbeat <= HEARTBEAT_FRESH
 
 
 _GATES: tuple[Callable[[ChainState, datetime], Closed | None], ...] = (

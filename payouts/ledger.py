@@ -117,6 +117,24 @@ def book_inflow(amount: int, *, note: str, currency: Currency = Currency.USDT) -
     )
 
 
+def book_orphan(amount: int, *, fee: int, txid: str) -> None:
+    """A transaction that we signed and no payout of ours carries has left the treasury (base units, and sun)."""
+    names = _account_ids()
+    moved = [(SUSPENSE, TREASURY, amount), (FEES, TREASURY_TRX, fee)]
+    _direct(
+        LedgerTransfer(
+            kind=TransferKind.DIRECT,
+            debit_id=names[debit],
+            credit_id=names[credit],
+            amount=units,
+            txid=txid,
+            note="of the signer's journal, without a payout",
+        )
+        for debit, credit, units in moved
+        if units
+    )
+
+
 def _outcomes(attempts: Sequence[Attempt], kind: TransferKind) -> list[LedgerTransfer]:
     reserved = {
         row.pk: row for row in LedgerTransfer.objects.filter(pk__in=[a.reservation_id for a in attempts])

@@ -7,7 +7,7 @@ that may be on its way has landed or expired (sentence 8 of the design).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -46,10 +46,11 @@ def compare(journal: Journal, resign: Resign) -> None:
         return
     unknown = lines[1:] if row.journal_seq else lines
     orphans = [entry for entry in unknown if not _import(entry, resign)]
-    _skip_used_ids(unknown)
     if orphans:
         _lock(row, f"{len(orphans)} signatures in its journal are unknown to the database: it was restored")
-    note_journal(journal, unknown[-1].txid)
+    if unknown:
+        _skip_used_ids(unknown)
+    note_journal(journal, lines[-1].txid if lines else "")
 
 
 def note_journal(journal: Journal, last_txid: str) -> None:
@@ -57,6 +58,13 @@ def note_journal(journal: Journal, last_txid: str) -> None:
     SignerState.objects.filter(pk=1).update(
         journal_seq=len(journal), journal_head=journal.head, journal_txid=last_txid
     )
+
+
+def ours(txids: Collection[str]) -> set[str]:
+    """Which of these transactions we signed: attempts of ours, and lines of the signer's journal without one."""
+    attempts = Attempt.objects.filter(txid__in=txids).values_list("txid", flat=True)
+    orphans = OrphanSignature.objects.filter(txid__in=txids).values_list("txid", flat=True)
+    return {*attempts, *orphans}
 
 
 def suspects() -> set[tuple[str, int]]:
@@ -106,7 +114,8 @@ def _lock(row: SignerState, reason: str) -> None:
 
 def _import(entry: Entry, resign: Resign) -> bool:
     """Make the database know one signature; False when no payout can carry it, and it is kept as an orphan."""
-    known = Attempt.objects.filter(txid=entry.txid).first()
+    # Locked, so that nobody withdraws it meanwhile.
+    known = Attempt.objects.select_for_update().filter(txid=entry.txid).first()
     if known is not None and known.state == AttemptState.PREPARED:
         return PayoutManager.adopt_signature(known, resign(entry))
     if known is not None and known.state != AttemptState.WITHDRAWN:
@@ -141,8 +150,9 @@ def _skip_used_ids(entries: list[Entry]) -> None:
     """A restored database would hand out attempt ids that the journal has seen; the desk refuses such a one."""
     highest = max(int(entry.attempt_id) for entry in entries)
     with connection.cursor() as cursor:
+        # The application's role may draw from the sequence, neither read nor set it.
+        cursor.execute("SELECT nextval('payouts_attempt_id_seq')")
+        (drawn,) = cursor.fetchone()
         cursor.execute(
-            "SELECT max(nextval('payouts_attempt_id_seq'))"
-            " FROM generate_series((SELECT last_value FROM payouts_attempt_id_seq), %s)",
-            [highest],
+            "SELECT max(nextval('payouts_attempt_id_seq')) FROM generate_series(%s + 1, %s)", [drawn, highest]
         )

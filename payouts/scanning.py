@@ -7,12 +7,11 @@ are open than blocks, they are asked for by id instead.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 
 from django.conf import settings
 from django.db.models import Min
 
-from payouts import verdicts
+from payouts import recovery, verdicts
 from payouts.chain import pool
 from payouts.manager import PayoutManager
 from payouts.models.attempt import UNRESOLVED, Attempt
@@ -28,8 +27,6 @@ log = logging.getLogger(__name__)
 # A round reads at most this many blocks of each kind; the next round goes on.
 BLOCKS_A_ROUND = 60
 KEEP_BLOCKS = 200
-# How far back a control transaction is looked for where nobody else transacts: an hour.
-LOOK_BACK = 1_200
 # A head block deeper than this can't be replaced any more.
 DEEPEST_FORK = 30
 
@@ -161,20 +158,9 @@ def _ask_by_id(state: ChainState) -> None:
         verdicts.settle_by_id(attempt)
     expired = rows.filter(expiration_ms__lte=state.solid_time_ms)
     if expired.exists():
-        control = state.control_txid or _find_control(state)
+        control = verdicts.control(state)
         for attempt in expired:
             verdicts.bury(attempt, control)
-
-
-def _find_control(state: ChainState) -> str:
-    """The txid of the last non-empty solid block, searched backwards. Once found it is kept, so this is rare."""
-    for number in range(state.solid_number, max(0, state.solid_number - LOOK_BACK), -1):
-        block = pool().first(lambda node, at=number: node.block(at, solid=True))  # type: ignore[misc]
-        if block is not None and block.transactions:
-            state.control_txid = block.transactions[-1].txid
-            _save_solid(state)
-            return state.control_txid
-    return ""
 
 
 def _ours(block: Block) -> list[Attempt]:
@@ -194,15 +180,11 @@ def _look_for_strangers(state: ChainState, block: Block) -> None:
     owned = [
         tx.txid for tx in block.transactions if tx.raw_data is not None and _owner(tx.raw_data) == treasury
     ]
-    strange = set(owned) - set(_known(owned))
+    strange = set(owned) - recovery.ours(owned)
     for txid in sorted(strange):
         log.error("transaction %s leaves the treasury and isn't ours", txid)
         state.foreign_txid, state.foreign_block = txid, block.header.number
         ChainState.objects.filter(pk=1).update(foreign_txid=txid, foreign_block=block.header.number)
-
-
-def _known(txids: Iterable[str]) -> list[str]:
-    return list(Attempt.objects.filter(txid__in=list(txids)).values_list("txid", flat=True))
 
 
 def _owner(raw_data: bytes) -> bytes:

@@ -13,7 +13,7 @@ from django.db.models import QuerySet, Sum
 
 from lucid_payments import clock
 from lucid_payments.money import format_usdt
-from payouts import chain, ledger
+from payouts import chain, gates, ledger, recovery
 from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
 from payouts.models.chain import ChainState, OrphanSignature, OrphanState
 from payouts.models.payout import PayoutStatus
@@ -131,7 +131,8 @@ def _missing(explained: int) -> None:
         f"{format_usdt(max(0, explained - highest))} USDT left the treasury that our ledger doesn't explain."
     )
     _refuse(sentence)
-    if told and highest < explained:
+    # A signer that gives no sign of life may still hold the explanation in its journal: after a restore.
+    if told and highest < explained and gates.signer_lives(clock.now()):
         killswitch.pull(actor=None, reason=sentence)
 
 
@@ -145,8 +146,12 @@ def _every_balance() -> list[int]:
 
 def _cleared(state: ChainState) -> bool:
     """Judge a transaction that we didn't make, seen in one node's head block: solid on two providers' word, it
-    pulls the kill switch; found nowhere once its block is deep, it was a fork's or a lie.
+    pulls the kill switch; found nowhere once its block is deep, it was a fork's or a lie. The signer's journal
+    may have told since that it is ours: the watcher can meet a restored database's transactions first.
     """
+    if recovery.ours([state.foreign_txid]):
+        ChainState.objects.filter(pk=1).update(foreign_txid="")
+        return True
     told = chain.pool().every(lambda node: (node.operator, node.transaction(state.foreign_txid, solid=True)))
     answers = [answer for answer in told.values() if not isinstance(answer, NodeError)]
     found = {operator for operator, transaction in answers if transaction is not None}

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from django.db import transaction
+
 from lucid_payments.clock import LucidNow
-from payouts import alarms, chain
+from payouts import alarms, chain, ledger
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt
 from payouts.models.chain import ChainState, OrphanSignature, OrphanState
@@ -17,9 +19,11 @@ from payouts.tron.answers import SUCCESS, BlockHeader, TransactionInfo
 from payouts.tron.errors import NodeError
 from payouts.tron.node import Node
 from payouts.tron.transfer import TransferIntent
-from payouts.tron.verdict import AbsenceRound, Settled, Finding, agree, is_dead, judge
+from payouts.tron.verdict import AbsenceRound, Finding, Settled, agree, is_dead, judge
 
 log = logging.getLogger(__name__)
+# How far back a control transaction is looked for: an hour of blocks.
+LOOK_BACK = 1_200
 
 
 def intent_of(attempt: Attempt) -> TransferIntent:
@@ -71,6 +75,25 @@ def bury(attempt: Attempt, control_txid: str) -> bool:
     return False
 
 
+def control(state: ChainState) -> str:
+    """The txid of the last non-empty solid block, which a node that can prove an absence must find; else "".
+
+    The block scan notes it; where nobody else transacts it is searched backwards, and kept.
+    """
+    if state.control_txid:
+        return state.control_txid
+    for number in range(state.solid_number, max(0, state.solid_number - LOOK_BACK), -1):
+        try:
+            block = chain.pool().first(lambda node, at=number: node.block(at, solid=True))  # type: ignore[misc]
+        except NodeError:
+            return ""
+        if block is not None and block.transactions:
+            state.control_txid = block.transactions[-1].txid
+            ChainState.objects.filter(pk=1).update(control_txid=state.control_txid)
+            break
+    return state.control_txid
+
+
 def judge_orphan(orphan: OrphanSignature, state: ChainState) -> None:
     """What became of a journalled transaction that no payout carries: paid, or harmless for ever."""
     told = chain.pool().every(lambda node: _testify(node, orphan.txid))
@@ -78,21 +101,29 @@ def judge_orphan(orphan: OrphanSignature, state: ChainState) -> None:
         [word for word in told.values() if isinstance(word, Finding)], required=chain.required_operators()
     )
     if info is not None:
-        paid = info.result == SUCCESS
-        _decide(orphan, OrphanState.PAID if paid else OrphanState.HARMLESS)
+        _decide(orphan, info)
     elif state.solid_time_ms >= orphan.expiration_ms:
-        sought = _seek(orphan.txid, orphan.expiration_ms, orphan.absence, state.control_txid)
+        sought = _seek(orphan.txid, orphan.expiration_ms, orphan.absence, control(state))
         if sought.found == "dead":
-            _decide(orphan, OrphanState.HARMLESS)
+            _decide(orphan, None)
         elif sought.found == "absent":
             orphan.absence = sought.absence
             orphan.save(update_fields=["absence"])
 
 
-def _decide(orphan: OrphanSignature, state: OrphanState) -> None:
-    OrphanSignature.objects.filter(pk=orphan.pk, state=OrphanState.OPEN).update(
-        state=state, resolved_at=LucidNow()
-    )
+@transaction.atomic
+def _decide(orphan: OrphanSignature, info: TransactionInfo | None) -> None:
+    """Paid by this solid block, or, without one or with a failure, harmless. What left is booked with it."""
+    amount = orphan.amount if info is not None and info.result == SUCCESS else 0
+    fee = info.fee_sun if info is not None else 0
+    if amount > ledger.treasury_balance().available:
+        # The restored books don't know yet of the money it was paid with: a top-up is booked first.
+        return
+    state = OrphanState.PAID if amount else OrphanState.HARMLESS
+    rows = OrphanSignature.objects.filter(pk=orphan.pk, state=OrphanState.OPEN)
+    if not rows.update(state=state, resolved_at=LucidNow()):
+        return
+    ledger.book_orphan(amount, fee=fee, txid=orphan.txid)
     if state == OrphanState.PAID:
         alarms.raise_alarm(
             "orphan_paid", f"{orphan.txid} paid {orphan.recipient_address}, and no payout of ours says so."
