@@ -48,6 +48,7 @@ CSRF_COOKIE_SECURE = IS_LIVE
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Strict"
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 
 INSTALLED_APPS = [
     "lucid_payments",
