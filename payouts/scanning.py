@@ -18,7 +18,7 @@ from payouts.models.attempt import UNRESOLVED, Attempt
 from payouts.models.chain import ChainBlock, ChainState
 from payouts.settlement import Sighting
 from payouts.tron import addresses
-from payouts.tron.answers import Block
+from payouts.tron.answers import Block, BlockHeader
 from payouts.tron.encoding import DecodeError, TransferContract, TriggerSmartContract, decode_raw_data
 from payouts.tron.errors import NodeError
 
@@ -55,17 +55,46 @@ def _skip_to(state: ChainState) -> None:
 def _scan_head(state: ChainState) -> None:
     number = state.head_scanned + 1 if state.head_scanned else state.head_number - DEEPEST_FORK
     number = max(number, state.head_number - BLOCKS_A_ROUND, 1)
-    while number <= state.head_number:
-        block = pool().first(lambda node, at=number: node.block(at))  # type: ignore[misc]
-        if block is None:
-            return
-        before = ChainBlock.objects.filter(number=number - 1).first()
-        if before is not None and before.block_id != block.header.parent_id:
-            number = _fork_point(number - 1)
-            continue
-        _note_head_block(state, block)
-        number += 1
+    before = _known_id(number - 1)
+    read: list[BlockHeader] = []
+    try:
+        while number <= state.head_number:
+            block = pool().first(lambda node, at=number: node.block(at))  # type: ignore[misc]
+            if block is None:
+                return
+            if before and before != block.header.parent_id:
+                _remember(state, read)
+                read = []
+                number = _fork_point(number - 1)
+                before = _known_id(number - 1)
+                continue
+            _include(block)
+            _look_for_strangers(state, block)
+            read.append(block.header)
+            before = block.header.block_id
+            number += 1
+    finally:
+        _remember(state, read)
+
+
+def _known_id(number: int) -> str:
+    """The id of a head block that was read before; empty when it wasn't."""
+    return ChainBlock.objects.filter(number=number).values_list("block_id", flat=True).first() or ""
+
+
+def _remember(state: ChainState, headers: Sequence[BlockHeader]) -> None:
+    """These head blocks have been read; what is too old to be replaced is forgotten."""
+    if not headers:
+        return
+    ChainBlock.objects.bulk_create(
+        (ChainBlock(number=h.number, block_id=h.block_id, parent_id=h.parent_id) for h in headers),
+        update_conflicts=True,
+        unique_fields=["number"],
+        update_fields=["block_id", "parent_id"],
+    )
     ChainBlock.objects.filter(number__lt=state.head_number - KEEP_BLOCKS).delete()
+    state.head_scanned = headers[-1].number
+    ChainState.objects.filter(pk=1).update(head_scanned=state.head_scanned)
 
 
 def _fork_point(number: int) -> int:
@@ -83,26 +112,19 @@ def _fork_point(number: int) -> int:
     return number + 1
 
 
-def _note_head_block(state: ChainState, block: Block) -> None:
-    ours = _ours(block)
+def _include(block: Block) -> None:
     header = block.header
-    PayoutManager.include(
-        [
-            Sighting(
-                txid=attempt.txid,
-                block_number=header.number,
-                block_id=header.block_id,
-                block_time_ms=header.timestamp_ms,
-            )
-            for attempt in ours
-        ]
-    )
-    _look_for_strangers(state, block)
-    ChainBlock.objects.update_or_create(
-        number=header.number, defaults={"block_id": header.block_id, "parent_id": header.parent_id}
-    )
-    state.head_scanned = header.number
-    ChainState.objects.filter(pk=1).update(head_scanned=header.number)
+    sightings = [
+        Sighting(
+            txid=attempt.txid,
+            block_number=header.number,
+            block_id=header.block_id,
+            block_time_ms=header.timestamp_ms,
+        )
+        for attempt in _ours(block)
+    ]
+    if sightings:
+        PayoutManager.include(sightings)
 
 
 def _scan_solid(state: ChainState) -> None:
