@@ -198,6 +198,15 @@ def _outcome(attempt: Attempt, info: TransactionInfo, block_id: str, reason: str
         energy_used=info.energy_usage_total,
         bandwidth_used=info.net_usage or attempt_bandwidth(info),
         detail=reason,
+        insufficient_balance=_too_little(attempt, info),
+    )
+
+
+def _too_little(attempt: Attempt, info: TransactionInfo) -> bool:
+    """Whether the treasury, as read last, couldn't pay: the amount, or the energy up to the fee limit."""
+    state = chain.state()
+    return state.treasury_usdt < attempt.amount or (
+        info.result == "OUT_OF_ENERGY" and state.treasury_trx < attempt.fee_limit
     )
 
 

@@ -24,7 +24,8 @@ def test_a_payout_travels_from_order_to_confirmation(world: World) -> None:
     payout = Payout.objects.get(pk=payout.pk)
     attempt.refresh_from_db()
     assert (payout.status, attempt.state, attempt.result) == ("confirmed", "succeeded", "SUCCESS")
-    assert attempt.fee is not None and attempt.fee > 0
+    assert attempt.fee is not None
+    assert attempt.fee > 0
     assert attempt.energy_used == 130_285
     assert attempt.bandwidth_used == 345
     assert world.paid() == {(RECIPIENTS[0], 5_500_000): 1}
