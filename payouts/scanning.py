@@ -7,6 +7,7 @@ are open than blocks, they are asked for by id instead.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.db.models import Min
