@@ -82,7 +82,7 @@ def _finish_day(devnet: DevnetControl) -> None:
         signer.sign_prepared()
         send_due()
         if Attempt.objects.filter(state__in=LIVE).exists():
-            devnet.step(blocks=10)
+            devnet.step(blocks=20)
         elif Payout.objects.exclude(status__in=ENDED).exists():
             # An hour's limit is full: the next hour has room.
             devnet.step(seconds=3600)
