@@ -49,9 +49,13 @@ class LedgerAccountAdmin(RecordAdmin):
     place = 50
     about = "Running totals, kept in the transaction of each transfer. Balance: debits less credits."
     list_display = (
-        "name", "currency", "debits_shown", "credits_shown", "balance_shown", "pending_debits_shown",
+        "name", "currency_shown", "debits_shown", "credits_shown", "balance_shown", "pending_debits_shown",
         "pending_credits_shown",
     )  # fmt: skip
+
+    @admin.display(description="Currency")
+    def currency_shown(self, account: LedgerAccount) -> str:
+        return account.currency
 
     @admin.display(description="Debits posted")
     def debits_shown(self, account: LedgerAccount) -> str:

@@ -15,6 +15,7 @@ from lucid_payments.backoffice import overview
 from lucid_payments.backoffice.formats import Tone
 from lucid_payments.backoffice.policy import Area
 from payouts.admin import words
+from payouts.admin.payout_list import NOT_HELD
 from payouts.models import Payout
 from payouts.models.payout import ENDED, PayoutStatus
 
@@ -65,14 +66,13 @@ def _line(group: dict[str, Any], now: datetime) -> Line:
     named = words.status_words(status)
     if hold and status == PayoutStatus.SCHEDULED:
         named = f"Held: {words.hold_words(hold)}"
-    query = {"status": status, **({"hold": hold} if hold else {})}
     return Line(
         words=named,
         tone=words.status_tone(status, hold),
         count=group["count"],
         amount=group["total"],
         oldest=now - group["first"],
-        url=_list(query),
+        url=_list({"status": status, "hold": hold or NOT_HELD}),
         needs_a_person=status in (PayoutStatus.MANUAL, PayoutStatus.AWAITING_APPROVAL)
         or (hold is not None and hold not in words.PASSING),
     )

@@ -24,6 +24,7 @@ from payouts.models.payout import BatchType, HoldReason, PayoutStatus, Priority
 from routers.choices import RouterType
 
 ROUTERS = {RouterType.V0.value: "V0", RouterType.KYC.value: "KYC"}
+NOT_HELD = "none"
 _TXID = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _ADDRESS = re.compile(r"T[1-9A-HJ-NP-Za-km-z]{33}", re.ASCII)
 # Only these are ever held, and they are few; an index finds them among millions that have ended.
@@ -39,9 +40,14 @@ class StatusFilter(ChoiceFilter):
 class HoldFilter(ChoiceFilter):
     title = "Held because of"
     parameters = ("hold",)
-    options = [(reason.value, words.hold_words(reason)) for reason in HoldReason]
+    options = [
+        (NOT_HELD, "Not held"),
+        *((reason.value, words.hold_words(reason)) for reason in HoldReason),
+    ]
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value == NOT_HELD:
+            return queryset.filter(hold_reason=None)
         return queryset.filter(status__in=_HOLDABLE, hold_reason=value)
 
 

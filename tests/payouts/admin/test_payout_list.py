@@ -139,6 +139,7 @@ def test_filters_narrow(office: Client, service: User) -> None:
     assert shown(office, "?router=PayoutRouterKYC") == [sent.payout_id]
     assert shown(office, "?batch_type=WEEKLY") == [weekly.payout_id]
     assert shown(office, "?status=sent&hold=nodes") == []
+    assert shown(office, "?status=scheduled&hold=none") == [weekly.payout_id]
 
 
 def test_days_include_both_ends(office: Client, service: User) -> None:

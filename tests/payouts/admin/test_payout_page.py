@@ -8,6 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
+from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from payouts.models import Payout
 from payouts.models.payout import HoldReason, PayoutStatus
@@ -48,7 +49,7 @@ def test_every_hold_says_why_and_how_it_ends(office: Client, service: User, reas
 def test_what_is_happening_follows_the_attempt(
     office: Client, service: User, status: str, state: str, sentence: str
 ) -> None:
-    world.surroundings(world.clock.now())
+    world.surroundings(clock.now())
     payout = world.payout(service, status)
     world.attempt(payout, state)
 

@@ -47,7 +47,6 @@ PAYING_STATES = {
     PayoutStatus.SENT: "included",
     PayoutStatus.CONFIRMED: "succeeded",
     PayoutStatus.FAILED: "reverted",
-    PayoutStatus.MANUAL: "succeeded",
 }
 
 
@@ -142,19 +141,28 @@ def transfer(of: Payout, kind: str, **fields: Any) -> LedgerTransfer:
 def everything() -> dict[str, User]:
     """Every state and hold, full limits, alarms, and text that would run if it weren't escaped; users by role."""
     users = {role.value: user(role, second_factor=role == Role.ADMIN) for role in Role}
-    service = users["service"]
+    everything_of(users["service"])
+    payout(
+        users["node_operator"], reason=INJECTION, session_id="<b>session</b>", node_id="node-7",
+        custom_data={"note": INJECTION, "nested": {"list": [1, 2, {"deep": "é"}]}},
+    )  # fmt: skip
+    surroundings(clock.now())
+    note(users["service"], Payout.objects.latest("pk"))
+    return users
+
+
+def everything_of(service: User) -> None:
+    """A payout of this creator in every state, and in every hold."""
     now = clock.now()
     for age, reason in enumerate(HoldReason):
         status = {"approval": "awaiting_approval", "manual": "manual"}.get(reason, "scheduled")
         made = payout(
-            service, status, reason, amount=1_000_000 * 7**(age % 5), created_at=now - timedelta(minutes=7 * age),
+            service, status, reason, amount=1_000_000 * 7 ** (age % 5), created_at=now - timedelta(minutes=7 * age),
             recipient_address=OTHER_RECIPIENT if age % 3 else RECIPIENT,
         )  # fmt: skip
         if status == "manual":
             attempt(made, "succeeded")
     for days, (status, state) in enumerate(PAYING_STATES.items()):
-        if status == "manual":
-            continue
         made = payout(
             service, status, router_type="PayoutRouterKYC", amount=1_234_567_890, reference_id=f"invoice-{days}",
             created_at=now - timedelta(days=days), priority=days % 4,
@@ -164,18 +172,16 @@ def everything() -> dict[str, User]:
         attempt(made, state)
     for status in ("cancelled", "rejected", "scheduled"):
         payout(service, status, created_at=now - timedelta(days=40))
-    payout(
-        users["node_operator"], reason=INJECTION, session_id="<b>session</b>", node_id="node-7",
-        custom_data={"note": INJECTION, "nested": {"list": [1, 2, {"deep": "é"}]}},
+
+
+@transaction.atomic
+def note(actor: User, about: Payout) -> None:
+    """An audit entry and an event of this payout."""
+    log.record("payout.created", actor=actor, subject=about, details={"detail": INJECTION})
+    outbox.emit(
+        "payout.confirmed", subject_type="payout", subject_id=about.payout_id, owner=actor,
+        payload={"reason": INJECTION},
     )  # fmt: skip
-    surroundings(now)
-    with transaction.atomic():
-        log.record("payout.created", actor=service, subject=made, details={"detail": INJECTION})
-        outbox.emit(
-            "payout.confirmed", subject_type="payout", subject_id=made.payout_id, owner=service,
-            payload={"reason": INJECTION},
-        )  # fmt: skip
-    return users
 
 
 def surroundings(now: datetime) -> None:

@@ -1,0 +1,95 @@
+"""A real Chromium on a served back office, which reports what the pages do wrong."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from lucid_payments.accounts.models import User
+from tests.payouts.admin import world
+
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+DESK = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for a module's tests. Its loop runs in this thread until they end, and no longer:
+    Django refuses queries beside a running loop unless it is told that this one is harmless.
+    """
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        chromium = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Office:
+    """One person's browser window. `wrong` collects console errors, broken policy and failed answers."""
+
+    page: Page
+    url: str
+    users: dict[str, User]
+    wrong: list[str] = field(default_factory=list)
+
+    def go(self, path: str) -> None:
+        self.page.goto(f"{self.url}{path}")
+
+    def log_in(self, name: str, password: str = world.PASSWORD, code: str = "") -> None:
+        """Fill in the form as a person does."""
+        self.go("/admin/login/")
+        self.page.get_by_label("User name").fill(name)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_label("Authenticator code").fill(code)
+        self.page.get_by_role("main").get_by_role("button", name="Log in").click()
+
+    @property
+    def heading(self) -> str:
+        return self.page.get_by_role("heading", level=1).inner_text()
+
+    def axe(self) -> list[str]:
+        """What axe finds serious on this page, with the elements."""
+        found = Axe().run(self.page).response["violations"]
+        return [
+            f"{rule['id']}: {node['target']}" for rule in found if rule["impact"] in SERIOUS for node in rule["nodes"]
+        ]  # fmt: skip
+
+
+@pytest.fixture
+def office(live_server: LiveServer, browser: Browser, settings: Settings) -> Iterator[Office]:
+    """The invented back office, opened in a window of its own."""
+    settings.RATELIMIT_CACHE_PREFIX = uuid.uuid4().hex
+    window = browser.new_context(viewport=DESK)  # type: ignore[arg-type]
+    office = Office(window.new_page(), live_server.url, world.everything())
+    _listen(office)
+    yield office
+    window.close()
+
+
+def _listen(office: Office) -> None:
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            office.wrong.append(f"{office.page.url}: {message.text}")
+
+    def on_answer(answer: Response) -> None:
+        if answer.status >= 400:
+            office.wrong.append(f"{answer.status} {answer.url}")
+
+    office.page.on("console", on_console)
+    office.page.on("response", on_answer)
+    office.page.on("pageerror", lambda error: office.wrong.append(str(error)))
