@@ -131,7 +131,6 @@ def succeed(outcomes: Sequence[Outcome]) -> int:
 def revert(outcomes: Sequence[Outcome]) -> int:
     """Failed in a solid block: no token moved, the fee is gone. All is given back; then retried or failed."""
     rows = _resolve(outcomes, AttemptState.REVERTED)
-    ledger.book_fees(rows)
     why = {}
     for outcome in outcomes:
         code = INSUFFICIENT_BALANCE if outcome.insufficient_balance else TRANSACTION_FAILED
@@ -217,7 +216,8 @@ def _resolve(outcomes: Sequence[Outcome], state: AttemptState) -> list[Attempt]:
 
 
 def _again_or_failed(rows: Sequence[Attempt], why: Mapping[int, tuple[str, str]]) -> None:
-    """These attempts can never pay: free what they held; each payout is scheduled anew or has had its last try.
+    """These attempts can never pay: free what they held, book what they burned (in the same order of accounts as
+    `succeed`, so that no two settlements wait for one another); each payout is scheduled anew or has had its last try.
 
     `why`: failure code and a sentence by the attempt's primary key.
     """
@@ -225,6 +225,7 @@ def _again_or_failed(rows: Sequence[Attempt], why: Mapping[int, tuple[str, str]]
         return
     limits.give_back((attempt.windows, attempt.amount) for attempt in rows)
     ledger.void(rows)
+    ledger.book_fees(rows)
     now = clock.now()
     timeline.move([_next_step(attempt, *why[attempt.pk], now) for attempt in rows], at=now)
 
