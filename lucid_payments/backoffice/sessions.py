@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -17,7 +16,7 @@ _BEGAN: Final = "backoffice_began"
 
 
 def begin(sender: object, request: HttpRequest, user: object, **kwargs: Any) -> None:
-    """Note when this session was logged in to."""
+    """Note when this session was logged in to; Django's signal calls it."""
     request.session[_BEGAN] = timezone.now().timestamp()
 
 
@@ -25,6 +24,3 @@ def is_over(request: HttpRequest) -> bool:
     """Whether the session is past its 8 hours, or was never logged in to."""
     began = request.session.get(_BEGAN)
     return began is None or timezone.now().timestamp() - began > LONGEST.total_seconds()
-
-
-user_logged_in.connect(begin, dispatch_uid="lucid_payments.backoffice.sessions.begin")
