@@ -57,7 +57,7 @@ class AmountField(serializers.Field[int, Any, Decimal, Any]):
         # A float here was written with an exponent; everything else with a point is a Decimal.
         if isinstance(data, bool) or not isinstance(data, int | str | Decimal):
             raise serializers.ValidationError(
-                "Give a plain decimal number such as 5.50, without an exponent."
+                "Give a plain decimal number such as 5.50: no exponent, no true or false."
             )
         text = f"{data:f}" if isinstance(data, Decimal) else str(data)
         try:
