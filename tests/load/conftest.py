@@ -1,3 +1,3 @@
-from tests.payouts.flow.conftest import devnet, devnet_process, service, world
+from tests.payouts.flow.conftest import devnet, devnet_process, world
 
-__all__ = ["devnet", "devnet_process", "service", "world"]
+__all__ = ["devnet", "devnet_process", "world"]

@@ -23,4 +23,8 @@ def test_a_hundred_payouts_are_paid_once_for_at_most_six_node_calls_each(world: 
     assert Payout.objects.filter(status="confirmed").count() == PAYOUTS
     world.check()
     assert sum(calls.values()) <= (4 + NODES) * PAYOUTS, calls
-    assert (calls["broadcast"], calls["blacklist"], calls["simulation"]) == (NODES * PAYOUTS, PAYOUTS, PAYOUTS)
+    assert (calls["broadcast"], calls["blacklist"], calls["simulation"]) == (
+        NODES * PAYOUTS,
+        PAYOUTS,
+        PAYOUTS,
+    )

@@ -203,7 +203,7 @@ def test_any_order_of_acts_pays_each_payout_at_most_once(
     class Machine(AnyOrder):
         pass
 
-    Machine.enter = staticmethod(enter)  # type: ignore[assignment]
+    Machine.enter = staticmethod(enter)
     Machine.reached = reached
     run_state_machine_as_test(Machine, settings=BOUNDS)
     assert set(reached) >= REACHED, f"the examples are too tame: {reached}"
