@@ -187,19 +187,28 @@ SIGNER_JOURNAL_FILE = env.text("SIGNER_JOURNAL_FILE", "")
 SIGNER_DAILY_CAP = env.usdt("SIGNER_DAILY_CAP", 15_000_000_000)
 SIGNER_HOURLY_CAP = env.usdt("SIGNER_HOURLY_CAP", 1_500_000_000)
 FEE_LIMIT_CAP_TRX = env.integer("FEE_LIMIT_CAP_TRX", 30, minimum=1, maximum=15_000)
-IN_FLIGHT_CAP = env.integer("IN_FLIGHT_CAP", 10, minimum=1, maximum=100_000)
 RETRY_BASE_SECONDS = env.integer("RETRY_BASE_SECONDS", 60, minimum=1, maximum=86_400)
 TOR_PROXY = env.url("TOR_PROXY", "", schemes=("socks5h",))
 
-# --- Limits (base units) -----------------------------------------------------------------------------------
+# --- Limits (base units): the first versions of the policies; from then on the back office changes them --------
 CIRCUIT_BREAKER_DAILY_LIMIT = env.usdt("CIRCUIT_BREAKER_DAILY_LIMIT", 10_000_000_000)
 CIRCUIT_BREAKER_HOURLY_LIMIT = env.usdt("CIRCUIT_BREAKER_HOURLY_LIMIT", 1_000_000_000)
+IN_FLIGHT_CAP = env.integer("IN_FLIGHT_CAP", 10, minimum=1, maximum=100_000)
+END_USER_DAILY_LIMIT = env.usdt("END_USER_DAILY_LIMIT", 200_000_000)
+NODE_OPERATOR_DAILY_LIMIT = env.usdt("NODE_OPERATOR_DAILY_LIMIT", 1_000_000_000)
+SERVICE_DAILY_LIMIT = env.usdt("SERVICE_DAILY_LIMIT", 8_000_000_000)
 V0_PAYOUT_MAXIMUM = env.usdt("V0_PAYOUT_MAXIMUM", 200_000_000)
 V0_HOURLY_LIMIT = env.usdt("V0_HOURLY_LIMIT", 400_000_000)
 V0_DAILY_LIMIT = env.usdt("V0_DAILY_LIMIT", 4_000_000_000)
+V0_RECIPIENT_DAILY_LIMIT = env.usdt("V0_RECIPIENT_DAILY_LIMIT", 300_000_000)
+V0_IN_FLIGHT_CAP = env.integer("V0_IN_FLIGHT_CAP", 5, minimum=1, maximum=100_000)
 KYC_PAYOUT_MAXIMUM = env.usdt("KYC_PAYOUT_MAXIMUM", 1_000_000_000)
 KYC_HOURLY_LIMIT = env.usdt("KYC_HOURLY_LIMIT", 1_000_000_000)
 KYC_DAILY_LIMIT = env.usdt("KYC_DAILY_LIMIT", 10_000_000_000)
+KYC_RECIPIENT_DAILY_LIMIT = env.usdt("KYC_RECIPIENT_DAILY_LIMIT", 3_000_000_000)
+KYC_IN_FLIGHT_CAP = env.integer("KYC_IN_FLIGHT_CAP", 10, minimum=1, maximum=100_000)
+# What 00:00 UTC makes of an open error breaker whose cool-down is over.
+BREAKER_MIDNIGHT = env.choice("BREAKER_MIDNIGHT", ("half_open", "closed"), "half_open")
 
 # --- API --------------------------------------------------------------------------------------------------
 GATEWAY_TOKEN = env.secret("GATEWAY_TOKEN", "")

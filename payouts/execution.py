@@ -17,6 +17,7 @@ from lucid_payments import clock, locks, nudge
 from lucid_payments.accounts.models import User
 from lucid_payments.api.errors import NotCancellable
 from payouts import intake, ledger, timeline
+from payouts.headroom import Slots, claim_of
 from payouts.models.attempt import IN_FLIGHT, UNRESOLVED, Attempt, AttemptState
 from payouts.models.payout import HoldReason, Payout, PayoutStatus
 from payouts.tron import encoding
@@ -58,7 +59,6 @@ class Outlook:
     treasury_usdt: int
     treasury_trx: int
     treasury_block: int
-    in_flight_cap: int
 
 
 @transaction.atomic
@@ -80,17 +80,21 @@ def release(candidates: Sequence[Candidate], outlook: Outlook) -> list[Attempt]:
         .filter(status=PayoutStatus.SCHEDULED, due_at__lte=now)
     }
     due = [rows[pk] for pk in facts if pk in rows]
-    gate = _Gate.open(now, outlook)
+    gate = _Gate.open(now, outlook, due)
     going: list[tuple[Payout, list[int]]] = []
+    waiting: dict[HoldReason, list[int]] = {}
     for payout in due:
         refusal = gate.refusal(payout, facts[payout.pk].predicted_fee)
         if refusal is None:
             going.append((payout, gate.take(payout, facts[payout.pk].predicted_fee)))
         else:
-            timeline.hold(Payout.objects.filter(pk=payout.pk), refusal)
+            waiting.setdefault(refusal, []).append(payout.pk)
+    for reason, pks in waiting.items():
+        timeline.hold(Payout.objects.filter(pk__in=pks), reason)
+    gate.room.announce()
     if not going:
         return []
-    limits.reserve(gate.room.taken)
+    limits.reserve(gate.room)
     attempts = _prepare(going, facts, outlook)
     timeline.move(
         [
@@ -113,13 +117,13 @@ class _Gate:
     """What is left of each reservation while one release picks its payouts."""
 
     room: limits.Room
-    slots: int
+    slots: Slots
     usdt: int
     trx: int
 
     @classmethod
-    def open(cls, now: datetime, outlook: Outlook) -> _Gate:
-        in_flight = Attempt.objects.filter(state__in=IN_FLIGHT)
+    def open(cls, now: datetime, outlook: Outlook, due: Sequence[Payout]) -> _Gate:
+        room = limits.locked_room(now, [claim_of(payout) for payout in due])
         # What is in a block already is no longer in the balance that was read at or after that block.
         unpaid = Q(state__in=IN_FLIGHT) | Q(
             state=AttemptState.INCLUDED, block_number__gt=outlook.treasury_block
@@ -127,18 +131,18 @@ class _Gate:
         spoken_for = Attempt.objects.filter(unpaid).aggregate(usdt=Sum("amount"), trx=Sum("predicted_fee"))
         chain_usdt = outlook.treasury_usdt - (spoken_for["usdt"] or 0)
         return cls(
-            room=limits.locked_room(now),
-            slots=outlook.in_flight_cap - in_flight.count(),
+            room=room,
+            slots=Slots.free(room.policies),
             # Both the books and the chain must have it.
             usdt=min(chain_usdt, ledger.treasury_balance().available),
             trx=outlook.treasury_trx - (spoken_for["trx"] or 0),
         )
 
     def refusal(self, payout: Payout, predicted_fee: int) -> HoldReason | None:
-        full = self.room.refusal(payout.router_type, payout.amount)
+        full = self.room.refusal(claim_of(payout))
         if full is not None:
             return HoldReason(full)
-        if self.slots < 1:
+        if not self.slots.any_for(payout.router_type):
             return HoldReason.IN_FLIGHT
         if self.usdt < payout.amount:
             return HoldReason.TREASURY_USDT
@@ -147,10 +151,10 @@ class _Gate:
         return None
 
     def take(self, payout: Payout, predicted_fee: int) -> list[int]:
-        self.slots -= 1
+        self.slots.take(payout.router_type)
         self.usdt -= payout.amount
         self.trx -= predicted_fee
-        return self.room.take(payout.router_type, payout.amount)
+        return self.room.take(claim_of(payout))
 
 
 def _prepare(

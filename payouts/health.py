@@ -12,7 +12,6 @@ from lucid_payments.api.health_checks import HEALTHY, UNHEALTHY
 from lucid_payments.money import BASE_UNITS_PER_USDT, to_decimal
 from payouts.models import ChainState
 from routers import killswitch, limits
-from routers.choices import RouterType
 from routers.models import WindowPeriod, WindowScope
 
 STALE_AFTER: Final = timedelta(seconds=120)
@@ -35,8 +34,8 @@ def tron(exact: bool) -> dict[str, Any]:
 def circuit_breaker(exact: bool) -> dict[str, Any]:
     """Open while the kill switch is pulled or a global window is full. Rounds what is left unless `exact`."""
     windows = {
-        window.period: max(0, window.cap + window.waived - window.reserved - window.posted)
-        for window in limits.room(clock.now()).windows[RouterType.V0]
+        window.period: window.free
+        for window in limits.room(clock.now()).windows.values()
         if window.scope == WindowScope.GLOBAL
     }
     is_open = killswitch.is_pulled() or not all(windows.values())

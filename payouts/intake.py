@@ -33,7 +33,7 @@ from payouts.models.payout import (
 )
 from payouts.tron import addresses
 from payouts.tron.networks import NETWORKS
-from routers import killswitch, limits, selection
+from routers import killswitch, limits, policy, selection
 from routers.choices import RouterType
 
 RELEASE_TASK = "payouts.tasks.release"
@@ -72,12 +72,14 @@ def create(
     decision = selection.select_router(
         node_id=order.node_id, recipient_address=order.recipient_address, asked_for=order.router_type
     )
-    selection.refuse_what_never_fits(order.amount, decision.router)
+    policies = policy.current()
+    selection.refuse_what_never_fits(order.amount, decision.router, role=creator.role, policies=policies)
+    selection.refuse_batch_type(order.batch_type, decision.router, policies)
     _check_reference(creator, order)
     now = clock.now()
     due_at = schedule.next_slot(order.batch_type, now)
     if order.on_limit == OnLimit.REFUSE:
-        _refuse_what_waits_for_tomorrow(order, decision.router)
+        _refuse_what_waits_for_tomorrow(creator, order, decision.router)
     payout = Payout.objects.create(
         creator=creator,
         status=PayoutStatus.SCHEDULED,
@@ -87,6 +89,7 @@ def create(
         reason=order.reason,
         router_type=decision.router,
         router_conditions=decision.conditions,
+        policy_version=policies.routers[decision.router],
         priority=order.priority,
         batch_type=order.batch_type,
         on_limit=order.on_limit,
@@ -166,7 +169,17 @@ def _replaced(creator: User, payout_id: str | None) -> Payout | None:
     return old
 
 
-def _refuse_what_waits_for_tomorrow(order: PayoutOrder, router: str) -> None:
-    limit = limits.room(clock.now()).refusal(router, order.amount)
-    if limit == HoldReason.DAILY_LIMIT:
-        raise AmountTooHigh({"limit_name": limit, "amount": format_usdt(order.amount), "on_limit": "refuse"})
+def _refuse_what_waits_for_tomorrow(creator: User, order: PayoutOrder, router: str) -> None:
+    claim = limits.Claim(router, order.recipient_address, creator.pk, creator.role, order.amount)
+    room = limits.room(clock.now(), [claim])
+    name = room.refusal(claim)
+    if name is not None and name != HoldReason.HOURLY_LIMIT:
+        limit = min(room.windows[slot].cap for slot in room.full)
+        raise AmountTooHigh(
+            {
+                "limit_name": name,
+                "limit": format_usdt(limit),
+                "amount": format_usdt(order.amount),
+                "on_limit": "refuse",
+            }
+        )

@@ -22,6 +22,7 @@ from payouts.tron.answers import ChainParameters, Resources, Simulation
 from payouts.tron.errors import NodeError
 from payouts.tron.fees import FeeTooHigh, quote
 from payouts.tron.nodes import NodePool
+from routers import policy
 
 THREADS = 16
 # A USDT transfer with one signature and a five-byte fee limit.
@@ -58,11 +59,15 @@ class Preflight:
 
     def all(self, payouts: Sequence[Payout]) -> Iterator[tuple[Payout, Candidate | Refused]]:
         """Each payout with its verdict, in the order given."""
+        policies = policy.current()
         asked = [(payout.recipient_address, payout.amount) for payout in payouts]
         with ThreadPoolExecutor(min(THREADS, len(payouts)), thread_name_prefix="preflight") as threads:
             answers = list(threads.map(lambda pair: self._ask(*pair), asked))
         for payout, answer in zip(payouts, answers, strict=True):
-            yield payout, answer if isinstance(answer, Refused) else self._candidate(payout, answer)
+            cap_sun = min(
+                settings.FEE_LIMIT_CAP_TRX * SUN_PER_TRX, policies.routers[payout.router_type].fee_cap or 0
+            )
+            yield payout, answer if isinstance(answer, Refused) else self._candidate(payout, answer, cap_sun)
 
     def _ask(self, recipient: str, amount: int) -> Simulation | Refused:
         """Two calls. A call that fails is "unknown", never "clear"."""
@@ -86,14 +91,14 @@ class Preflight:
             )
         return simulation
 
-    def _candidate(self, payout: Payout, simulation: Simulation) -> Candidate | Refused:
+    def _candidate(self, payout: Payout, simulation: Simulation, cap_sun: int) -> Candidate | Refused:
         try:
             fees = quote(
                 simulation,
                 self.resources,
                 self.parameters,
                 bandwidth=TRANSFER_BANDWIDTH,
-                cap_sun=settings.FEE_LIMIT_CAP_TRX * SUN_PER_TRX,
+                cap_sun=cap_sun,
             )
         except FeeTooHigh as error:
             return Refused(HoldReason.TREASURY_TRX, str(error), LOOK_AGAIN_SOON)

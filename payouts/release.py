@@ -5,23 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import QuerySet
 
 from lucid_payments import clock
 from lucid_payments.locks import AdvisoryLock, only_one
-from payouts import chain, gates, recovery, watching
+from payouts import chain, gates, queue, watching
 from payouts.execution import Candidate, ClockTrip, Outlook
 from payouts.manager import PayoutManager
-from payouts.models.attempt import IN_FLIGHT, Attempt, AttemptState
+from payouts.models.attempt import Attempt, AttemptState
 from payouts.models.chain import ChainState
-from payouts.models.payout import HoldReason, Payout, PayoutStatus
+from payouts.models.payout import HoldReason, Payout
 from payouts.preflight import Preflight, Refused
 from payouts.tron.errors import NodeError
-from routers import limits
 
-BATCH = 50
-# How far down the queue one round looks for payouts that fit.
-LOOK_AHEAD = 500
 READING_AGE = timedelta(seconds=15)
 # A prepared attempt that nobody signed until this much is left of its life is taken back.
 UNSIGNED_MARGIN_MS = 90_000
@@ -38,7 +33,7 @@ def release_due() -> int:
 def _round() -> int:
     withdraw_unsigned()
     now = clock.now()
-    if not _due(now).exists():
+    if not queue.due(now).exists():
         return 0
     state = chain.state()
     if state.read_at is None or now - state.read_at > READING_AGE or state.statement_at is None:
@@ -46,7 +41,7 @@ def _round() -> int:
         state, now = chain.state(), clock.now()
     shut = gates.closed(state, now)
     if shut is not None:
-        PayoutManager.hold(_due(now), shut.reason, detail=shut.sentence)
+        PayoutManager.hold(queue.due(now), shut.reason, detail=shut.sentence)
         return 0
     return _release(state, now)
 
@@ -60,22 +55,19 @@ def withdraw_unsigned() -> int:
     return PayoutManager.withdraw(late, hold=HoldReason.SIGNER, detail="The signer didn't sign in time.")
 
 
-def _due(now: datetime) -> QuerySet[Payout]:
-    return Payout.objects.filter(status=PayoutStatus.SCHEDULED, due_at__lte=now)
-
-
 def _release(state: ChainState, now: datetime) -> int:
-    free = settings.IN_FLIGHT_CAP - Attempt.objects.filter(state__in=IN_FLIGHT).count()
-    picked = _pick(now, min(free, BATCH))
-    if not picked:
+    picked = queue.pick(now)
+    for reason, pks in picked.waiting.items():
+        PayoutManager.hold(Payout.objects.filter(pk__in=pks), reason)
+    if not picked.going:
         return 0
     try:
         check = Preflight.of(state)
     except NodeError as error:
-        PayoutManager.hold(_due(now), HoldReason.NODES, detail=f"A node's answer is missing: {error}")
+        PayoutManager.hold(queue.due(now), HoldReason.NODES, detail=f"A node's answer is missing: {error}")
         return 0
     candidates: list[Candidate] = []
-    for payout, found in check.all(picked):
+    for payout, found in check.all(picked.going):
         if isinstance(found, Refused):
             PayoutManager.hold(
                 Payout.objects.filter(pk=payout.pk),
@@ -90,34 +82,8 @@ def _release(state: ChainState, now: datetime) -> int:
     try:
         return len(PayoutManager.release(candidates, _outlook(state)))
     except ClockTrip as trip:
-        PayoutManager.hold(_due(now), HoldReason.CLOCK, detail=str(trip))
+        PayoutManager.hold(queue.due(now), HoldReason.CLOCK, detail=str(trip))
         return 0
-
-
-def _pick(now: datetime, slots: int) -> list[Payout]:
-    """The next payouts that fit, in order; those passed over are held with the reason."""
-    queue = _due(now).order_by("priority", "due_at", "pk")
-    if slots < 1:
-        PayoutManager.hold(queue, HoldReason.IN_FLIGHT)
-        return []
-    room = limits.room(now)
-    suspects = recovery.suspects()
-    picked: list[Payout] = []
-    waiting: dict[HoldReason, list[int]] = {}
-    for payout in queue[:LOOK_AHEAD]:
-        refusal = room.refusal(payout.router_type, payout.amount)
-        if (payout.recipient_address, payout.amount) in suspects:
-            waiting.setdefault(HoldReason.POSSIBLE_DUPLICATE, []).append(payout.pk)
-        elif refusal is not None:
-            waiting.setdefault(HoldReason(refusal), []).append(payout.pk)
-        elif len(picked) < slots:
-            room.take(payout.router_type, payout.amount)
-            picked.append(payout)
-        elif slots < BATCH:
-            waiting.setdefault(HoldReason.IN_FLIGHT, []).append(payout.pk)
-    for reason, pks in waiting.items():
-        PayoutManager.hold(Payout.objects.filter(pk__in=pks), reason)
-    return picked
 
 
 def _outlook(state: ChainState) -> Outlook:
@@ -129,5 +95,4 @@ def _outlook(state: ChainState) -> Outlook:
         treasury_usdt=state.treasury_usdt,
         treasury_trx=state.treasury_trx,
         treasury_block=state.treasury_block,
-        in_flight_cap=settings.IN_FLIGHT_CAP,
     )

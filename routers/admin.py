@@ -23,7 +23,7 @@ from routers.choices import RouterType
 from routers.models import KillSwitch, LimitWindow, WindowPeriod, WindowScope
 
 _SCOPES = {"": "All payouts", RouterType.V0.value: "Router V0", RouterType.KYC.value: "Router KYC"}
-_PERIODS = {WindowPeriod.HOUR.value: "Hour", WindowPeriod.DAY.value: "Day"}
+_PERIODS: dict[str, str] = {WindowPeriod.HOUR.value: "Hour", WindowPeriod.DAY.value: "Day"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Bar:
 
     @property
     def free(self) -> int:
-        return _free(self.window)
+        return self.window.free
 
     @property
     def parts(self) -> list[charts.Part]:
@@ -49,11 +49,7 @@ class Bar:
 
 def bars(scopes: tuple[str, ...] = tuple(_SCOPES)) -> list[Bar]:
     """The windows of this hour and this day, for all payouts and for each router."""
-    found = {
-        (window.key, window.period): window
-        for windows in limits.room(clock.now()).windows.values()
-        for window in windows
-    }
+    found = {(slot.key, slot.period): window for slot, window in limits.room(clock.now()).windows.items()}
     return [
         Bar(f"{_SCOPES[scope]}, this {_PERIODS[period].lower()}", found[scope, period])
         for scope in scopes
@@ -144,12 +140,7 @@ class LimitWindowAdmin(RecordAdmin):
 
     @admin.display(description="Free")
     def free_shown(self, window: LimitWindow) -> str:
-        return formats.usdt(_free(window))
-
-
-def _free(window: LimitWindow) -> int:
-    """Base units left; a cap lowered below what is used leaves nothing."""
-    return max(0, window.cap + window.waived - window.posted - window.reserved)
+        return formats.usdt(window.free)
 
 
 def _panel() -> dict[str, Any]:

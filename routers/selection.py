@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kyc import eligibility
 from lucid_payments import clock
-from lucid_payments.api.errors import AmountTooHigh, InvalidRouter
+from lucid_payments.api.errors import AmountTooHigh, InvalidRequest, InvalidRouter
 from lucid_payments.money import format_usdt
 from routers import policy
 from routers.choices import RouterType
+from routers.policy import Policies
+from routers.rules import RULES, Request
 
 
 @dataclass(frozen=True, slots=True)
 class RouterDecision:
-    """The router chosen and which conditions of the KYC rule held, kept on the payout."""
+    """The router chosen and which conditions of the gated ones held, kept on the payout."""
 
     router: RouterType
     conditions: dict[str, bool]
@@ -23,30 +24,59 @@ class RouterDecision:
 def select_router(
     *, node_id: str | None, recipient_address: str, asked_for: str | None = None
 ) -> RouterDecision:
-    """The KYC router when the whole rule holds, else V0. V0 may always be asked for.
+    """The first router whose whole rule holds, which V0's always does, or the one that is asked for.
 
-    Asking for KYC where the rule doesn't hold raises InvalidRouter, naming the first condition that failed.
+    Asking for one whose rule doesn't hold raises InvalidRouter, naming the first condition that failed.
     """
-    held = eligibility.conditions(node_id, recipient_address, clock.now())
-    failed = next((name for name in eligibility.CONDITIONS if not held[name]), None)
-    if asked_for == RouterType.KYC and failed:
-        raise InvalidRouter(
-            details={"router_type": "PayoutRouterKYC is not allowed here.", "condition": failed}
-        )
-    use_kyc = failed is None and asked_for != RouterType.V0
-    return RouterDecision(RouterType.KYC if use_kyc else RouterType.V0, held)
+    request = Request(node_id=node_id, recipient_address=recipient_address, at=clock.now())
+    held = {router: rule.conditions(request) for router, rule in RULES.items()}
+    failed = {
+        router: next((name for name, holds in conditions.items() if not holds), None)
+        for router, conditions in held.items()
+    }
+    conditions = {name: holds for found in held.values() for name, holds in found.items()}
+    if asked_for is not None:
+        _refuse_unmet(asked_for, failed[asked_for])
+        return RouterDecision(RouterType(asked_for), conditions)
+    chosen = next(router for router, missing in failed.items() if missing is None)
+    return RouterDecision(RouterType(chosen), conditions)
 
 
-def refuse_what_never_fits(amount: int, router: str) -> None:
-    """Raise AmountTooHigh when `amount` (base units) is above what any window could ever release."""
-    own, everybody = policy.router_policy(router), policy.global_policy()
+def refuse_what_never_fits(
+    amount: int, router: str, *, role: str = "", policies: Policies | None = None
+) -> None:
+    """Raise AmountTooHigh when `amount` (base units) is above what any window could ever release.
+
+    `role` is the creator's. Raises InvalidRequest below the router's minimum.
+    """
+    in_force = policies or policy.current()
+    own = in_force.routers[router]
     limits = {
         "payout_maximum": own.payout_maximum,
-        "hourly_limit": min(own.hourly_limit, everybody.hourly_limit),
-        "daily_limit": min(own.daily_limit, everybody.daily_limit),
+        "hourly_limit": in_force.hourly_limit(router),
+        "daily_limit": in_force.daily_limit(router),
+        "recipient_limit": own.recipient_limit,
+        "creator_limit": in_force.creator_limit(role),
     }
     for name, limit in limits.items():
         if limit is not None and amount > limit:
             raise AmountTooHigh(
                 details={"limit_name": name, "limit": format_usdt(limit), "amount": format_usdt(amount)}
             )
+    if own.payout_minimum is not None and amount < own.payout_minimum:
+        least = format_usdt(own.payout_minimum)
+        raise InvalidRequest({"amount_usdt": [f"The least that {router} pays is {least} USDT."]})
+
+
+def refuse_batch_type(batch_type: str, router: str, policies: Policies) -> None:
+    """Raise InvalidRequest when the router's policy doesn't take this batch."""
+    allowed = policies.routers[router].batch_types or []
+    if batch_type not in allowed:
+        raise InvalidRequest({"batch_type": [f"{router} takes {', '.join(allowed) or 'no payouts'}."]})
+
+
+def _refuse_unmet(router: str, condition: str | None) -> None:
+    if condition is None:
+        return
+    sentence = f"{router} is not allowed here: {RULES[router].refusals[condition]}"
+    raise InvalidRouter(details={"router_type": sentence, "condition": condition})

@@ -13,6 +13,7 @@ from django.db.models import Q
 from lucid_payments.clock import LucidNow
 from lucid_payments.money import BASE_UNITS_PER_USDT
 from routers.choices import RouterType
+from routers.models import RouterPolicy
 
 _ALPHABET = string.ascii_letters + string.digits
 MINIMUM_AMOUNT = BASE_UNITS_PER_USDT // 100
@@ -111,6 +112,13 @@ class Payout(models.Model):
     reason = models.CharField(max_length=200)
     router_type = models.CharField(max_length=20, choices=RouterType)
     router_conditions = models.JSONField(default=dict, help_text="which conditions of the router rule held")
+    policy_version = models.ForeignKey(
+        RouterPolicy,
+        models.PROTECT,
+        null=True,
+        editable=False,
+        help_text="the router's, as it was accepted by",
+    )
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
     batch_type = models.CharField(max_length=10, choices=BatchType, default=BatchType.IMMEDIATE)
     on_limit = models.CharField(max_length=6, choices=OnLimit, default=OnLimit.HOLD)

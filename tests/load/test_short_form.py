@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from payouts.models import Payout
 from tests.load.client import recipient
 from tests.load.figures import by_reason
 from tests.payouts.flow.world import USDT, World
+from tests.policies import V0, set_policy
 
 PAYOUTS = 100
 NODES = 2
 
 
-def test_a_hundred_payouts_are_paid_once_for_at_most_six_node_calls_each(world: World, settings: Any) -> None:
-    settings.IN_FLIGHT_CAP = 1000
+def test_a_hundred_payouts_are_paid_once_for_at_most_six_node_calls_each(world: World) -> None:
+    set_policy(in_flight=1000)
+    set_policy(V0, in_flight=1000)
     for number in range(PAYOUTS):
         world.create(USDT // 10, to=recipient(f"short-{number}"))
     world.devnet.reset_calls()

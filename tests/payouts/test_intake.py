@@ -30,6 +30,7 @@ from payouts.manager import PayoutManager
 from payouts.models import Payout, PayoutTransition
 from payouts.tron.networks import NETWORKS
 from routers import killswitch, limits
+from tests.policies import set_limit
 
 USDT = 1_000_000
 WALLET = "TT6hpaVfSMZPmWKq2EfGHaSsGHSgBnCqJ9"
@@ -154,7 +155,7 @@ def test_the_least_and_the_most(service: User) -> None:
 
 
 def test_nothing_is_taken_while_the_kill_switch_is_pulled(service: User) -> None:
-    killswitch.pull(actor=service, reason="test")
+    killswitch.pull(actor=None, reason="test")
     refused(BreakerOpen, service)
 
 
@@ -188,21 +189,23 @@ def test_a_refused_payout_uses_up_neither_reference_nor_replacement(service: Use
     assert create(service, reference_id="r", retry_of=old.payout_id).reference_id == "r"
 
 
-def test_what_can_t_go_today_is_held_or_refused_as_asked(service: User, settings: Any) -> None:
-    settings.V0_DAILY_LIMIT = 10 * USDT
-    room = limits.locked_room(clock.now())
-    room.take(V0, 8 * USDT)
-    limits.reserve(room.taken)
+def test_what_can_t_go_today_is_held_or_refused_as_asked(service: User) -> None:
+    set_limit("V0_DAILY_LIMIT", 10 * USDT)
+    asked = limits.Claim(V0, WALLET, service.pk, service.role, 8 * USDT)
+    room = limits.locked_room(clock.now(), [asked])
+    room.take(asked)
+    limits.reserve(room)
     refused(AmountTooHigh, service, on_limit="refuse")
     assert create(service).status == "scheduled"
     assert create(service, on_limit="refuse", amount=2 * USDT).status == "scheduled"
 
 
-def test_what_only_waits_for_the_next_hour_is_never_refused(service: User, settings: Any) -> None:
-    settings.V0_HOURLY_LIMIT = 10 * USDT
-    room = limits.locked_room(clock.now())
-    room.take(V0, 8 * USDT)
-    limits.reserve(room.taken)
+def test_what_only_waits_for_the_next_hour_is_never_refused(service: User) -> None:
+    set_limit("V0_HOURLY_LIMIT", 10 * USDT)
+    asked = limits.Claim(V0, WALLET, service.pk, service.role, 8 * USDT)
+    room = limits.locked_room(clock.now(), [asked])
+    room.take(asked)
+    limits.reserve(room)
     assert create(service, on_limit="refuse").status == "scheduled"
 
 

@@ -25,6 +25,7 @@ from payouts.settlement import Outcome
 from payouts.tron.answers import BlockHeader
 from payouts.tron.networks import NETWORKS
 from routers.models import LimitWindow
+from tests.policies import V0, set_policy
 
 USDT = 1_000_000
 T = TypeVar("T")
@@ -64,7 +65,7 @@ def payouts(service: User, count: int, amount: int = 5 * USDT) -> list[Payout]:
     return [PayoutManager.create(creator=service, order=order(amount)) for _ in range(count)]
 
 
-def outlook(in_flight_cap: int = 100) -> Outlook:
+def outlook() -> Outlook:
     return Outlook(
         treasury=settings.TREASURY_ADDRESS,
         contract=NETWORKS["devnet"].usdt_contract,
@@ -75,7 +76,6 @@ def outlook(in_flight_cap: int = 100) -> Outlook:
         treasury_usdt=50_000 * USDT,
         treasury_trx=100_000 * USDT,
         treasury_block=118,
-        in_flight_cap=in_flight_cap,
     )
 
 
@@ -90,8 +90,8 @@ def candidate(payout: Payout) -> Candidate:
     )
 
 
-def release(payout: Payout, in_flight_cap: int = 100) -> list[Attempt]:
-    return PayoutManager.release([candidate(payout)], outlook(in_flight_cap))
+def release(payout: Payout) -> list[Attempt]:
+    return PayoutManager.release([candidate(payout)], outlook())
 
 
 def sign_all(rows: list[Attempt], at: Any) -> SigningResult:
@@ -133,7 +133,7 @@ def signed_attempt(service: User) -> Attempt:
 
 def test_twelve_releases_at_once_keep_the_in_flight_cap(service: User) -> None:
     waiting = payouts(service, 12)
-    done = at_once([partial(release, payout, 5) for payout in waiting])
+    done = at_once([partial(release, payout) for payout in waiting])
     assert sum(len(attempts) for attempts in done if isinstance(attempts, list)) == 5
     assert not [error for error in done if isinstance(error, Exception)]
     assert Attempt.objects.filter(state="prepared").count() == 5
@@ -141,8 +141,8 @@ def test_twelve_releases_at_once_keep_the_in_flight_cap(service: User) -> None:
     books_balance(posted=0, reserved=25 * USDT)
 
 
-def test_twelve_releases_at_once_fill_a_window_to_the_cent(service: User, settings: Any) -> None:
-    settings.V0_HOURLY_LIMIT = 35 * USDT
+def test_twelve_releases_at_once_fill_a_window_to_the_cent(service: User) -> None:
+    set_policy(V0, hourly_limit=35 * USDT, in_flight=100)
     waiting = payouts(service, 12)
     done = at_once([partial(release, payout) for payout in waiting])
     assert not [error for error in done if isinstance(error, Exception)]
@@ -313,6 +313,7 @@ def test_verdicts_that_contradict_one_another_end_in_one(service: User) -> None:
 
 def test_settling_and_releasing_at_once_never_deadlock(service: User) -> None:
     """Settlement frees windows and books while releases take of the same rows."""
+    set_policy(V0, in_flight=10)
     going = payouts(service, 6)
     for payout in going:
         release(payout)

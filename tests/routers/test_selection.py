@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from kyc import eligibility
-from lucid_payments.api.errors import AmountTooHigh, InvalidRouter
-from routers import selection
+from lucid_payments.api.errors import AmountTooHigh, InvalidRequest, InvalidRouter
+from routers import policy, selection
 from routers.choices import RouterType
+from tests.policies import set_limit, set_policy
 
 USDT = 1_000_000
 V0, KYC = RouterType.V0, RouterType.KYC
@@ -76,12 +75,37 @@ def test_of_several_the_first_is_named(held: dict[str, bool]) -> None:
         (KYC, "KYC_DAILY_LIMIT", "daily_limit"),
     ],
 )
-def test_what_could_never_be_released_is_refused_at_once(
-    settings: Any, router: str, setting: str, name: str
-) -> None:
-    setattr(settings, setting, 50 * USDT)
+def test_what_could_never_be_released_is_refused_at_once(router: str, setting: str, name: str) -> None:
+    set_limit(setting, 50 * USDT)
     selection.refuse_what_never_fits(50 * USDT, router)
     with pytest.raises(AmountTooHigh) as refused:
         selection.refuse_what_never_fits(50 * USDT + 1, router)
     assert refused.value.details is not None
     assert refused.value.details["limit_name"] == name
+
+
+def test_what_a_recipient_or_a_creator_could_never_get_is_refused_at_once() -> None:
+    set_policy(V0, recipient_limit=50 * USDT)
+    with pytest.raises(AmountTooHigh) as refused:
+        selection.refuse_what_never_fits(50 * USDT + 1, V0)
+    assert refused.value.details["limit_name"] == "recipient_limit"
+    set_policy(creator_limits={"end_user": 40 * USDT})
+    selection.refuse_what_never_fits(50 * USDT, V0, role="service")
+    with pytest.raises(AmountTooHigh) as refused:
+        selection.refuse_what_never_fits(40 * USDT + 1, V0, role="end_user")
+    assert refused.value.details == {"limit_name": "creator_limit", "limit": "40.00", "amount": "40.000001"}
+
+
+def test_less_than_the_router_pays_is_refused() -> None:
+    set_policy(V0, payout_minimum=USDT)
+    selection.refuse_what_never_fits(USDT, V0)
+    with pytest.raises(InvalidRequest, match="least that"):
+        selection.refuse_what_never_fits(USDT - 1, V0)
+
+
+def test_a_batch_that_the_policy_doesn_t_take_is_refused() -> None:
+    set_policy(V0, batch_types=["IMMEDIATE"])
+    selection.refuse_batch_type("IMMEDIATE", V0, policy.current())
+    selection.refuse_batch_type("WEEKLY", KYC, policy.current())
+    with pytest.raises(InvalidRequest, match="takes IMMEDIATE"):
+        selection.refuse_batch_type("WEEKLY", V0, policy.current())

@@ -5,39 +5,50 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
-from lucid_payments.accounts.models import User
-from lucid_payments.accounts.roles import Role
 from routers import killswitch
-from routers.models import KillSwitch
+from routers.errors import ActRefused
+from routers.management import prompt
+from routers.models import GLOBAL, KillSwitch
 
 
 class Command(BaseCommand):
-    help = "Pull or release the kill switch, or show it. While it is pulled nothing is signed and nothing is sent."
+    help = "Pull (one person) or release (two) a kill switch, or show them all."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("act", choices=("pull", "release", "status"))
+        parser.add_argument("--scope", default=GLOBAL, choices=(GLOBAL, *sorted(killswitch.EVERY_ROUTER)))
         parser.add_argument("--actor", help="user name of the administrator who acts")
+        parser.add_argument("--second", help="user name of the administrator who confirms a release")
         parser.add_argument("--reason", help="why; it stands in the audit log")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["act"] != "status":
-            self._turn(options)
-        row = KillSwitch.objects.get(pk=1)
-        if row.pulled:
-            self.stdout.write(
-                f"pulled since {row.changed_at:%Y-%m-%d %H:%M} UTC by {row.actor_label}: {row.reason}"
-            )
-        else:
-            self.stdout.write("not pulled: payouts may be signed and sent")
+        try:
+            if options["act"] == "pull":
+                self._pull(options)
+            elif options["act"] == "release":
+                self._release(options)
+        except ActRefused as refused:
+            raise CommandError(refused.sentence) from None
+        for row in KillSwitch.objects.all():
+            state = "not pulled: payouts may be signed and sent"
+            if row.pulled:
+                state = f"pulled since {row.changed_at:%Y-%m-%d %H:%M} UTC by {row.actor_label}: {row.reason}"
+            self.stdout.write(f"{row.scope}: {state}")
 
-    def _turn(self, options: dict[str, Any]) -> None:
-        reason = (options["reason"] or "").strip()
-        if not reason:
-            raise CommandError("--reason: say why; it stands in the audit log.")
-        actor = User.objects.filter(username=options["actor"], role=Role.ADMIN, is_active=True).first()
-        if actor is None:
-            raise CommandError("--actor: name an active administrator's account.")
-        act = killswitch.pull if options["act"] == "pull" else killswitch.release
-        if not act(actor=actor, reason=reason):
-            raise CommandError(f"Nothing to {options['act']}: somebody was first.")
+    def _pull(self, options: dict[str, Any]) -> None:
+        reason = prompt.reason(options["reason"])
+        actor = prompt.administrator(options["actor"], "--actor")
+        if not killswitch.pull(actor=actor, reason=reason, scope=options["scope"]):
+            raise CommandError("Nothing to pull: somebody was first.")
+
+    def _release(self, options: dict[str, Any]) -> None:
+        reason = prompt.reason(options["reason"])
+        actor = prompt.administrator(options["actor"], "--actor")
+        second = prompt.second_administrator(options["second"])
+        for person in (actor, second):
+            prompt.present(person)
+        with transaction.atomic():
+            ask = killswitch.ask_release(actor=actor, reason=reason, scope=options["scope"])
+            killswitch.confirm_release(ask, actor=second)

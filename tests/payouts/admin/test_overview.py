@@ -98,12 +98,12 @@ def test_alarms_stand_above_every_page_until_they_are_over(office: Client) -> No
 
 def test_the_pulled_kill_switch_stands_first(office: Client, auditor: User) -> None:
     alarms.raise_alarm("nodes", "one is away")
-    killswitch.pull(actor=auditor, reason="a drill")
+    killswitch.pull(actor=None, reason="a drill")
 
     page = text(office)
 
     assert page.index(
-        "Kill switch pulled. Nothing is signed or sent. Pulled by auditor: a drill"
+        "Kill switch pulled. Nothing is signed or sent. Pulled by system: a drill"
     ) < page.index("Alarm: Nodes unsure. one is away")
 
 

@@ -188,7 +188,7 @@ def test_only_an_own_failed_payout_is_replaced_and_once(
 
 
 def test_while_the_kill_switch_is_pulled_nothing_is_accepted(api: ApiClient, service: User) -> None:
-    killswitch.pull(actor=service, reason="drill")
+    killswitch.pull(actor=None, reason="drill")
     answer = api.post("/payouts", order())
     answer.refused(400, "LUCID_ERR_2003")
     assert int(answer.headers["Retry-After"]) > 0

@@ -11,6 +11,7 @@ from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from tests.devnet.fixtures import RunningDevnet, devnet, devnet_process
 from tests.payouts.flow.world import World, forget_process_state, write_key
+from tests.policies import V0, set_policy
 
 __all__ = ["devnet", "devnet_process"]
 
@@ -28,6 +29,8 @@ def running_world(devnet: RunningDevnet, settings: Any, folder: Path) -> Iterato
     running = World(devnet=devnet.control, service=service)
     clock.freeze(clock.from_ms(running.devnet.now_ms()))
     running.start()
+    # A share of the router's own has tests of its own.
+    set_policy(V0, in_flight=10)
     yield running
     forget_process_state()
 

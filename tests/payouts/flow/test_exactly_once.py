@@ -17,6 +17,7 @@ from payouts.tron import encoding
 from routers import killswitch
 from routers.models import KillSwitch
 from tests.payouts.flow.world import FUNDS, RECIPIENTS, USDT, World, forget_process_state
+from tests.policies import release_kill_switch
 
 BROADCAST = "wallet/broadcasthex"
 PAID_ONCE = {(RECIPIENTS[0], 5 * USDT): 1}
@@ -217,7 +218,7 @@ def test_money_in_a_person_s_hands_is_not_called_stolen_for_ever(world: World) -
     world.devnet.token(basis_points_rate=10, maximum_fee=40 * USDT, energy_factor=0)
     world.step(19)
     world.devnet.token(basis_points_rate=0)
-    killswitch.release(actor=world.service, reason="The issuer's fee is off again.")
+    release_kill_switch("The issuer's fee is off again.")
     later = world.create(to=RECIPIENTS[2])
     world.run(8)
     payout.refresh_from_db()

@@ -18,6 +18,7 @@ from payouts.release import release_due
 from payouts.sending import send_due
 from routers import killswitch
 from tests.payouts.flow.world import FUNDS, RECIPIENTS, USDT, World, forget_process_state
+from tests.policies import V0, release_kill_switch, set_limit, set_policy
 
 
 def waits(payout: Payout, reason: str) -> None:
@@ -86,10 +87,8 @@ def test_slot_until_the_batch_s_own_time(world: World, batch_type: str, turn: An
         ("CIRCUIT_BREAKER_DAILY_LIMIT", "daily_limit", next_day),
     ],
 )
-def test_a_full_window_until_it_turns(
-    world: World, settings: Any, setting: str, reason: str, turn: Any
-) -> None:
-    setattr(settings, setting, 10 * USDT)
+def test_a_full_window_until_it_turns(world: World, setting: str, reason: str, turn: Any) -> None:
+    set_limit(setting, 10 * USDT)
     fits, too_much = world.create(6 * USDT), world.create(6 * USDT)
     exact = world.create(4 * USDT)
     world.tick()
@@ -102,8 +101,8 @@ def test_a_full_window_until_it_turns(
     goes(world, too_much)
 
 
-def test_in_flight_until_one_before_is_in_a_block(world: World, settings: Any) -> None:
-    settings.IN_FLIGHT_CAP = 1
+def test_in_flight_until_one_before_is_in_a_block(world: World) -> None:
+    set_policy(in_flight=1)
     first, second = world.create(), world.create()
     world.tick()
     waits(second, "in_flight")
@@ -122,7 +121,7 @@ def test_kill_switch_until_it_is_released(world: World) -> None:
     world.signer_lives()
     prepared = world.create()
     release_due()
-    killswitch.pull(actor=world.service, reason="Something smells.")
+    killswitch.pull(actor=None, reason="Something smells.")
     waiting = accepted_just_before(world)
     answers = NodeAnswer.objects.count()
     world.devnet.step(blocks=10)
@@ -135,7 +134,7 @@ def test_kill_switch_until_it_is_released(world: World) -> None:
     world.step(10)
     sent.refresh_from_db()
     assert sent.status == "confirmed"
-    killswitch.release(actor=world.service, reason="All is well.")
+    release_kill_switch("All is well.")
     for payout in (waiting, signed, prepared):
         goes(world, payout)
 
@@ -148,9 +147,10 @@ def accepted_just_before(world: World) -> Payout:
 
 
 def test_treasury_usdt_until_it_is_topped_up(world: World, settings: Any) -> None:
-    for name in ("V0_PAYOUT_MAXIMUM", "V0_HOURLY_LIMIT", "V0_DAILY_LIMIT", "CIRCUIT_BREAKER_HOURLY_LIMIT"):
-        setattr(settings, name, 2 * FUNDS)
-    settings.CIRCUIT_BREAKER_DAILY_LIMIT = settings.SIGNER_DAILY_CAP = settings.SIGNER_HOURLY_CAP = 2 * FUNDS
+    most = 2 * FUNDS
+    set_policy(hourly_limit=most, daily_limit=most, creator_limits={})
+    set_policy(V0, hourly_limit=most, daily_limit=most, payout_maximum=most, recipient_limit=most)
+    settings.SIGNER_DAILY_CAP = settings.SIGNER_HOURLY_CAP = 2 * FUNDS
     forget_process_state()
     paid = [world.create(10_000 * USDT, to=RECIPIENTS[n % 4]) for n in range(5)]
     short = world.create(USDT)

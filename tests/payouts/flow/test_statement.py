@@ -11,6 +11,7 @@ from routers import killswitch
 from routers.models import KillSwitch
 from tests.payouts.flow import elsewhere
 from tests.payouts.flow.world import FUNDS, RECIPIENTS, USDT, World
+from tests.policies import release_kill_switch
 
 THIEF = RECIPIENTS[3]
 
@@ -39,7 +40,7 @@ def test_a_signer_never_signs_what_was_prepared_before_the_theft(world: World) -
     assert release_due() == 1
     elsewhere.pay_with_our_key(world.devnet, THIEF, 7 * USDT)
     look(world)
-    killswitch.release(actor=world.service, reason="Someone lets go too early.")
+    release_kill_switch("Someone lets go too early.")
     assert world.signer_lives() == 0
     assert payout.attempts.get().state == "prepared"
 

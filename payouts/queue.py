@@ -1,0 +1,94 @@
+"""The queue before the gate: who is next, who fits, and why the others don't go.
+
+`URGENT`, `HIGH`, `NORMAL`, `LOW`, then due time. Small payouts would for ever take the room that a large one waits
+for: one that has waited for a day stands first, so that a new window's headroom is offered to it before others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import QuerySet
+
+from payouts import recovery
+from payouts.headroom import Slots, claim_of
+from payouts.models.payout import HoldReason, Payout, PayoutStatus
+from routers import limits, policy
+from routers.policy import Policies
+
+BATCH: Final = 50
+# How far down each router's queue one round looks for payouts that fit.
+LOOK_AHEAD: Final = 500
+PATIENCE: Final = timedelta(hours=24)
+# Large is what needs more than a quarter of an hour's window.
+LARGE_PART: Final = 4
+# How many of those that waited for a day stand first.
+FIRST: Final = 50
+
+
+@dataclass(slots=True)
+class Picked:
+    """Who may go now, in order, and who waits for what (primary keys)."""
+
+    going: list[Payout] = field(default_factory=list)
+    waiting: dict[HoldReason, list[int]] = field(default_factory=dict)
+
+    def wait(self, payout: Payout, reason: HoldReason) -> None:
+        self.waiting.setdefault(reason, []).append(payout.pk)
+
+
+def due(now: datetime) -> QuerySet[Payout]:
+    return Payout.objects.filter(status=PayoutStatus.SCHEDULED, due_at__lte=now)
+
+
+def pick(now: datetime) -> Picked:
+    """Choose without locking anything: what doesn't fit after all is held by the release itself."""
+    policies = policy.current()
+    first = _waited_a_day(now, policies)
+    patient = {payout.pk for payout in first}
+    queue = first + [payout for payout in _in_order(now, policies) if payout.pk not in patient]
+    room = limits.room(now, [claim_of(payout) for payout in queue])
+    slots, suspects = Slots.free(policies), recovery.suspects()
+    picked = Picked()
+    for payout in queue:
+        if (payout.recipient_address, payout.amount) in suspects:
+            picked.wait(payout, HoldReason.POSSIBLE_DUPLICATE)
+        elif (full := room.refusal(claim_of(payout))) is not None:
+            picked.wait(payout, HoldReason(full))
+        elif not slots.any_for(payout.router_type):
+            picked.wait(payout, HoldReason.IN_FLIGHT)
+            if payout.pk in patient:
+                room.take(claim_of(payout))  # nobody behind it may have the room it waits for
+        elif len(picked.going) < BATCH:
+            room.take(claim_of(payout))
+            slots.take(payout.router_type)
+            picked.going.append(payout)
+    room.announce()
+    return picked
+
+
+def _waited_a_day(now: datetime, policies: Policies) -> list[Payout]:
+    found: list[Payout] = []
+    for router in policies.routers:
+        large = policies.hourly_limit(router) // LARGE_PART
+        rows = due(now - PATIENCE).filter(router_type=router, amount__gt=large)
+        found += _ordered(rows)[:FIRST]
+    return sorted(found, key=_rank)
+
+
+def _in_order(now: datetime, policies: Policies) -> list[Payout]:
+    """The head of each router's queue, so that one whose windows are full doesn't hide the other's."""
+    found: list[Payout] = []
+    for router in policies.routers:
+        found += _ordered(due(now).filter(router_type=router))[:LOOK_AHEAD]
+    return sorted(found, key=_rank)
+
+
+def _ordered(rows: QuerySet[Payout]) -> QuerySet[Payout]:
+    return rows.select_related("creator").order_by("priority", "due_at", "pk")
+
+
+def _rank(payout: Payout) -> tuple[int, datetime, int]:
+    return payout.priority, payout.due_at, payout.pk

@@ -1,0 +1,149 @@
+"""What two people let through on top of one window's cap: "Reset this hour", "Reset this day".
+
+The counts stay visible and the history stays; the waiver is void when its window ends.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from lucid_payments import clock
+from lucid_payments.accounts.models import User
+from lucid_payments.audit import log
+from lucid_payments.events import outbox
+from lucid_payments.money import format_usdt, to_decimal
+from routers import policy, two_people
+from routers.errors import ActRefused
+from routers.limits import windows
+from routers.limits.windows import Slot
+from routers.models import Ask, LimitWaiver, LimitWindow, WindowPeriod, WindowScope
+
+KIND: Final = "limit.waiver"
+SHORTEST_REASON: Final = 20
+
+
+class TooLate(ActRefused):
+    """The window has ended. `offer` is the one that runs now, a Slot."""
+
+    def __init__(self, ended: Slot, offer: Slot) -> None:
+        sentence = (
+            f"The {ended.period} from {ended.starts_at:%Y-%m-%d %H:%M} UTC has ended and took what was waived"
+            f" with it. The {offer.period} from {offer.starts_at:%Y-%m-%d %H:%M} runs now: ask for that one."
+        )
+        super().__init__("too_late", sentence, offer=offer)
+
+
+def missing_for_reset(window: LimitWindow) -> int:
+    """Base units to waive so that the whole cap of this window is free again."""
+    return max(0, window.used - window.waived)
+
+
+def ceiling(period: str) -> int:
+    """What the signer signs for in such a period at most (base units), whatever is waived here."""
+    return int(settings.SIGNER_HOURLY_CAP if period == WindowPeriod.HOUR else settings.SIGNER_DAILY_CAP)
+
+
+@transaction.atomic
+def ask_waiver(slot: Slot, amount: int, *, actor: User, reason: str) -> Ask:
+    """Ask for `amount` base units on top of one window; a second administrator confirms.
+
+    Raises ActRefused: `not_admin`, `reason` (20 characters), `too_late`, `amount`, `window`, `ceiling`.
+    """
+    _require_running(slot, clock.now())
+    if amount < 1:
+        raise ActRefused("amount", "Give an amount above 0.")
+    _require_below_ceiling(slot, _locked(slot), amount)
+    proposal = {**_named(slot), "amount": amount}
+    return two_people.ask(
+        KIND,
+        subject=f"{slot.scope} {slot.key} {slot.period} {slot.starts_at:%Y-%m-%d %H:%M}",
+        actor=actor,
+        reason=reason,
+        proposal=proposal,
+        shortest_reason=SHORTEST_REASON,
+    )
+
+
+@transaction.atomic
+def confirm_waiver(ask: Ask, *, actor: User) -> LimitWaiver:
+    """Let it through, once. Raises as `two_people.confirm`, TooLate once the window has ended, and `ceiling`."""
+    confirmed = two_people.confirm(ask, KIND, actor=actor)
+    told = confirmed.proposal
+    slot = Slot(told["period"], datetime.fromisoformat(told["starts_at"]), told["scope"], told["key"])
+    _require_running(slot, clock.now())
+    window, amount = _locked(slot), int(told["amount"])
+    _require_below_ceiling(slot, window, amount)
+    LimitWindow.objects.filter(pk=window.pk).update(waived=F("waived") + amount, reached_at=None)
+    waiver = LimitWaiver.objects.create(
+        window_id=window.pk,
+        amount=amount,
+        reason=confirmed.reason,
+        actor=confirmed.asked_by,
+        actor_label=confirmed.asked_by_label,
+        second=actor,
+        second_label=actor.get_username(),
+    )
+    details = {**_named(slot), "amount_usdt": str(to_decimal(amount)), "reason": confirmed.reason}
+    log.record(
+        "limit.waived", actor=actor, subject=waiver, details={**details, "asked_by": waiver.actor_label}
+    )
+    outbox.emit("limit.waived", subject_type="limit", subject_id=str(window.pk), owner=None, payload=details)
+    return waiver
+
+
+def _named(slot: Slot) -> dict[str, Any]:
+    return {
+        "scope": slot.scope,
+        "key": slot.key,
+        "period": slot.period,
+        "starts_at": slot.starts_at.isoformat(),
+    }
+
+
+def _require_running(slot: Slot, now: datetime) -> None:
+    start = windows.starts_of(now).get(slot.period)
+    if start is None or slot.starts_at > start:
+        raise ActRefused("window", "Only a window that runs now can be waived.")
+    if slot.starts_at != start:
+        raise TooLate(slot, Slot(slot.period, start, slot.scope, slot.key))
+
+
+def _locked(slot: Slot) -> LimitWindow:
+    """The window's row, made where nothing was reserved in it yet."""
+    return windows.lock({slot: _cap(slot)})[slot]
+
+
+def _cap(slot: Slot) -> int:
+    """The cap in force. A creator's depends on the role, which the creator's own row tells."""
+    policies, cap = policy.current(), None
+    if slot.scope in (WindowScope.RECIPIENT, WindowScope.CREATOR) and slot.period != WindowPeriod.DAY:
+        raise ActRefused("window", "Recipients and creators are limited by the day alone.")
+    if slot.scope == WindowScope.RECIPIENT:
+        own = policies.routers.get(slot.key.partition(" ")[0])
+        cap = own.recipient_limit if own else None
+    elif slot.scope == WindowScope.CREATOR:
+        creator = User.objects.filter(pk=slot.key).first() if slot.key.isdecimal() else None
+        cap = policies.creator_limit(creator.role) if creator else None
+    else:
+        own = policies.routers.get(slot.key) if slot.scope == WindowScope.ROUTER else policies.everybody
+        hourly = slot.period == WindowPeriod.HOUR
+        cap = (own.hourly_limit if hourly else own.daily_limit) if own else None
+    if cap is None:
+        raise ActRefused("window", "There is no such window.")
+    return cap
+
+
+def _require_below_ceiling(slot: Slot, window: LimitWindow, amount: int) -> None:
+    most = ceiling(slot.period)
+    if window.cap + window.waived + amount > most:
+        setting = "SIGNER_HOURLY_CAP" if slot.period == WindowPeriod.HOUR else "SIGNER_DAILY_CAP"
+        raise ActRefused(
+            "ceiling",
+            f"The signer signs for at most {format_usdt(most)} USDT in one {slot.period} and would refuse the rest."
+            f" Set {setting} for the signer's process and start it anew to move that.",
+        )

@@ -1,0 +1,37 @@
+"""The policies in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from routers.models.policy import GLOBAL, RouterPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """One version of each scope, as read together."""
+
+    everybody: RouterPolicy
+    routers: dict[str, RouterPolicy]
+
+    def hourly_limit(self, router: str) -> int:
+        """What an hour can release at most, in base units."""
+        return min(self.everybody.hourly_limit, self.routers[router].hourly_limit)
+
+    def daily_limit(self, router: str) -> int:
+        return min(self.everybody.daily_limit, self.routers[router].daily_limit)
+
+    def creator_limit(self, role: str) -> int | None:
+        """What one caller of this role may have released in a day; None without a cap."""
+        limit = self.everybody.creator_limits.get(role)
+        return None if limit is None else int(limit)
+
+
+def current() -> Policies:
+    """The latest version of every scope, in one query.
+
+    Asked once a release and once an order and never kept longer, so that a new version counts at once.
+    """
+    rows = RouterPolicy.objects.order_by("scope", "-version").distinct("scope")
+    found = {row.scope: row for row in rows}
+    return Policies(everybody=found.pop(GLOBAL), routers=found)

@@ -1,0 +1,46 @@
+"""Policies and two administrators, for tests of whatever obeys them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lucid_payments.accounts.models import User
+from routers import killswitch
+from routers.models import GLOBAL, RouterPolicy
+
+V0, KYC = "PayoutRouterV0", "PayoutRouterKYC"
+_OLD_SETTINGS = {"V0": V0, "KYC": KYC, "CIRCUIT_BREAKER": GLOBAL}
+
+
+def administrators() -> tuple[User, User]:
+    """The same two each time a test asks."""
+    first, second = (
+        User.objects.get_or_create(username=f"admin-{number}", defaults={"role": "admin"})[0]
+        for number in (1, 2)
+    )
+    return first, second
+
+
+def set_policy(scope: str = GLOBAL, **changes: Any) -> RouterPolicy:
+    """A new version with these fields, without asking whether they make sense together."""
+    before = RouterPolicy.objects.filter(scope=scope).latest("version")
+    fields = {
+        field.name: getattr(before, field.name)
+        for field in RouterPolicy._meta.concrete_fields
+        if field.name not in ("id", "version", "created_at", "author", "second", "loosens")
+    }
+    author, second = administrators()
+    return RouterPolicy.objects.create(
+        **{**fields, **changes}, version=before.version + 1, author=author, second=second, loosens=True
+    )
+
+
+def set_limit(name: str, units: int) -> RouterPolicy:
+    """One cap (base units) by the name of the setting that gave its first version, `V0_HOURLY_LIMIT` say."""
+    prefix = next(prefix for prefix in _OLD_SETTINGS if name.startswith(f"{prefix}_"))
+    return set_policy(_OLD_SETTINGS[prefix], **{name.removeprefix(f"{prefix}_").lower(): units})
+
+
+def release_kill_switch(reason: str = "All is well again.") -> None:
+    first, second = administrators()
+    killswitch.confirm_release(killswitch.ask_release(actor=first, reason=reason), actor=second)
