@@ -17,6 +17,7 @@ from lucid_payments import clock, locks, nudge
 from lucid_payments.accounts.models import User
 from lucid_payments.api.errors import NotCancellable
 from payouts import intake, ledger, timeline
+from payouts.doors import Doors
 from payouts.headroom import Slots, claim_of
 from payouts.models.attempt import IN_FLIGHT, UNRESOLVED, Attempt, AttemptState
 from payouts.models.payout import HoldReason, Payout, PayoutStatus
@@ -117,6 +118,7 @@ class _Gate:
     """What is left of each reservation while one release picks its payouts."""
 
     room: limits.Room
+    doors: Doors
     slots: Slots
     usdt: int
     trx: int
@@ -132,6 +134,7 @@ class _Gate:
         chain_usdt = outlook.treasury_usdt - (spoken_for["usdt"] or 0)
         return cls(
             room=room,
+            doors=Doors.now(),
             slots=Slots.free(room.policies),
             # Both the books and the chain must have it.
             usdt=min(chain_usdt, ledger.treasury_balance().available),
@@ -139,6 +142,9 @@ class _Gate:
         )
 
     def refusal(self, payout: Payout, predicted_fee: int) -> HoldReason | None:
+        shut = self.doors.refusal(payout.router_type)
+        if shut is not None:
+            return shut
         full = self.room.refusal(claim_of(payout))
         if full is not None:
             return HoldReason(full)
@@ -151,6 +157,7 @@ class _Gate:
         return None
 
     def take(self, payout: Payout, predicted_fee: int) -> list[int]:
+        self.doors.take(payout.router_type)
         self.slots.take(payout.router_type)
         self.usdt -= payout.amount
         self.trx -= predicted_fee
@@ -238,6 +245,7 @@ def sign(
         Attempt.objects.select_for_update(of=("self",), skip_locked=True)
         .select_related("payout")
         .filter(state=AttemptState.PREPARED)
+        .exclude(payout__router_type__in=killswitch.stopped_routers())
         .order_by("pk")[:limit]
     )
     if not rows:
@@ -327,10 +335,8 @@ class SigningResult:
 def claim_for_sending(limit: int, head_time_ms: int) -> list[Attempt]:
     """Take up to `limit` attempts whose bytes should go out (again), and mark them sent before the first byte leaves.
 
-    What expires by the head's time is no longer sent; nor is anything while the kill switch is pulled.
+    What expires by the head's time is no longer sent; nor is anything while its kill switch is pulled.
     """
-    if killswitch.is_pulled():
-        return []
     now = clock.now()
     rows = list(
         Attempt.objects.select_for_update(of=("self",), skip_locked=True)
@@ -340,6 +346,7 @@ def claim_for_sending(limit: int, head_time_ms: int) -> list[Attempt]:
             next_send_at__lte=now,
             expiration_ms__gt=head_time_ms,
         )
+        .exclude(payout__router_type__in=killswitch.stopped_routers())
         .order_by("next_send_at", "pk")[:limit]
     )
     first_time = [attempt for attempt in rows if attempt.state == AttemptState.SIGNED]

@@ -11,8 +11,8 @@ from lucid_payments import clock
 from lucid_payments.api.health_checks import HEALTHY, UNHEALTHY
 from lucid_payments.money import BASE_UNITS_PER_USDT, to_decimal
 from payouts.models import ChainState
-from routers import killswitch, limits
-from routers.models import WindowPeriod, WindowScope
+from routers import limits, standing
+from routers.models import WindowPeriod
 
 STALE_AFTER: Final = timedelta(seconds=120)
 # Exact figures would tell strangers each payout.
@@ -32,17 +32,13 @@ def tron(exact: bool) -> dict[str, Any]:
 
 
 def circuit_breaker(exact: bool) -> dict[str, Any]:
-    """Open while the kill switch is pulled or a global window is full. Rounds what is left unless `exact`."""
-    windows = {
-        window.period: window.free
-        for window in limits.room(clock.now()).windows.values()
-        if window.scope == WindowScope.GLOBAL
-    }
-    is_open = killswitch.is_pulled() or not all(windows.values())
+    """Open while a breaker is, a kill switch is pulled or a global window is full. Rounds unless `exact`."""
+    room = limits.room(clock.now())
+    windows = standing.windows_of(room)
     return {
-        "status": "open" if is_open else "closed",
-        "daily_limit_remaining": _shown(windows[WindowPeriod.DAY], exact),
-        "hourly_limit_remaining": _shown(windows[WindowPeriod.HOUR], exact),
+        "status": standing.of(None, room).status,
+        "daily_limit_remaining": _shown(windows[WindowPeriod.DAY].free, exact),
+        "hourly_limit_remaining": _shown(windows[WindowPeriod.HOUR].free, exact),
     }
 
 

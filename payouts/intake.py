@@ -13,7 +13,6 @@ from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
 from lucid_payments.api.errors import (
     AmountTooHigh,
-    BreakerOpen,
     InvalidAddress,
     InvalidRequest,
     PermissionRefused,
@@ -33,11 +32,10 @@ from payouts.models.payout import (
 )
 from payouts.tron import addresses
 from payouts.tron.networks import NETWORKS
-from routers import killswitch, limits, policy, selection
+from routers import limits, policy, selection, standing
 from routers.choices import RouterType
 
 RELEASE_TASK = "payouts.tasks.release"
-RETRY_AFTER_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,18 +58,26 @@ class PayoutOrder:
 
 @transaction.atomic
 def create(
-    *, creator: User, order: PayoutOrder, request_id: str = "", idempotency_key: str | None = None
+    *,
+    creator: User,
+    order: PayoutOrder,
+    request_id: str = "",
+    idempotency_key: str | None = None,
+    hold_while_open: bool = False,
 ) -> Payout:
-    """Accept a payout, or raise the LucidError that says why not; then nothing is written."""
+    """Accept a payout, or raise the LucidError that says why not; then nothing is written.
+
+    `hold_while_open`: what the system itself asks for (a rule, a run) waits while a breaker is open.
+    """
     _check_recipient(order)
     _check_role(creator, order)
     if not MINIMUM_AMOUNT <= order.amount <= MAXIMUM_AMOUNT:
         raise InvalidRequest({"amount_usdt": ["The amount must be from 0.01 to 10000 USDT."]})
-    if killswitch.is_pulled():
-        raise BreakerOpen({"reason": "kill_switch"}, retry_after=RETRY_AFTER_SECONDS)
     decision = selection.select_router(
         node_id=order.node_id, recipient_address=order.recipient_address, asked_for=order.router_type
     )
+    if not hold_while_open:
+        standing.refuse_while_open(decision.router)
     policies = policy.current()
     selection.refuse_what_never_fits(order.amount, decision.router, role=creator.role, policies=policies)
     selection.refuse_batch_type(order.batch_type, decision.router, policies)

@@ -6,6 +6,7 @@ for: one that has waited for a day stands first, so that a new window's headroom
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,9 +14,11 @@ from typing import Final
 from django.db.models import QuerySet
 
 from payouts import recovery
+from payouts.doors import Doors
 from payouts.headroom import Slots, claim_of
 from payouts.models.payout import HoldReason, Payout, PayoutStatus
 from routers import limits, policy
+from routers.breakers import PROBE_AMOUNT
 from routers.policy import Policies
 
 BATCH: Final = 50
@@ -26,6 +29,8 @@ PATIENCE: Final = timedelta(hours=24)
 LARGE_PART: Final = 4
 # How many of those that waited for a day stand first.
 FIRST: Final = 50
+# Among how many the next probe is chosen.
+CHOICE: Final = 50
 
 
 @dataclass(slots=True)
@@ -34,6 +39,8 @@ class Picked:
 
     going: list[Payout] = field(default_factory=list)
     waiting: dict[HoldReason, list[int]] = field(default_factory=dict)
+    # Routers of which nothing else goes.
+    shut: dict[str, HoldReason] = field(default_factory=dict)
 
     def wait(self, payout: Payout, reason: HoldReason) -> None:
         self.waiting.setdefault(reason, []).append(payout.pk)
@@ -45,16 +52,20 @@ def due(now: datetime) -> QuerySet[Payout]:
 
 def pick(now: datetime) -> Picked:
     """Choose without locking anything: what doesn't fit after all is held by the release itself."""
-    policies = policy.current()
-    first = _waited_a_day(now, policies)
+    policies, doors = policy.current(), Doors.now()
+    free = [router for router in policies.routers if router not in doors.shut | doors.probes]
+    first = _waited_a_day(now, policies, free)
     patient = {payout.pk for payout in first}
-    queue = first + [payout for payout in _in_order(now, policies) if payout.pk not in patient]
+    queue = _probes(now, doors) + first
+    queue += [payout for payout in _in_order(now, free) if payout.pk not in patient]
     room = limits.room(now, [claim_of(payout) for payout in queue])
     slots, suspects = Slots.free(policies), recovery.suspects()
-    picked = Picked()
+    picked = Picked(shut=doors.shut | dict.fromkeys(doors.probes, HoldReason.BREAKER))
     for payout in queue:
         if (payout.recipient_address, payout.amount) in suspects:
             picked.wait(payout, HoldReason.POSSIBLE_DUPLICATE)
+        elif doors.refusal(payout.router_type) is not None:
+            continue
         elif (full := room.refusal(claim_of(payout))) is not None:
             picked.wait(payout, HoldReason(full))
         elif not slots.any_for(payout.router_type):
@@ -63,25 +74,38 @@ def pick(now: datetime) -> Picked:
                 room.take(claim_of(payout))  # nobody behind it may have the room it waits for
         elif len(picked.going) < BATCH:
             room.take(claim_of(payout))
+            doors.take(payout.router_type)
             slots.take(payout.router_type)
             picked.going.append(payout)
     room.announce()
     return picked
 
 
-def _waited_a_day(now: datetime, policies: Policies) -> list[Payout]:
+def _probes(now: datetime, doors: Doors) -> list[Payout]:
+    """Of each router that tries again: what is small, in order; where none of that fits, the smallest there is."""
     found: list[Payout] = []
-    for router in policies.routers:
+    for router, free in doors.probes.items():
+        if free and router not in doors.shut:
+            rows = due(now).filter(router_type=router).select_related("creator")
+            found += _ordered(rows.filter(amount__lte=PROBE_AMOUNT))[:CHOICE]
+            larger = rows.filter(amount__gt=PROBE_AMOUNT)
+            found += larger.order_by("amount", "due_at", "pk")[:CHOICE]
+    return found
+
+
+def _waited_a_day(now: datetime, policies: Policies, routers: Collection[str]) -> list[Payout]:
+    found: list[Payout] = []
+    for router in routers:
         large = policies.hourly_limit(router) // LARGE_PART
         rows = due(now - PATIENCE).filter(router_type=router, amount__gt=large)
         found += _ordered(rows)[:FIRST]
     return sorted(found, key=_rank)
 
 
-def _in_order(now: datetime, policies: Policies) -> list[Payout]:
+def _in_order(now: datetime, routers: Collection[str]) -> list[Payout]:
     """The head of each router's queue, so that one whose windows are full doesn't hide the other's."""
     found: list[Payout] = []
-    for router in policies.routers:
+    for router in routers:
         found += _ordered(due(now).filter(router_type=router))[:LOOK_AHEAD]
     return sorted(found, key=_rank)
 

@@ -16,6 +16,8 @@ from payouts.models.chain import ChainState
 from payouts.models.payout import HoldReason, Payout
 from payouts.preflight import Preflight, Refused
 from payouts.tron.errors import NodeError
+from routers import breakers
+from routers.models import BreakerState
 
 READING_AGE = timedelta(seconds=15)
 # A prepared attempt that nobody signed until this much is left of its life is taken back.
@@ -31,6 +33,7 @@ def release_due() -> int:
 
 
 def _round() -> int:
+    breakers.sweep()
     withdraw_unsigned()
     now = clock.now()
     if not queue.due(now).exists():
@@ -47,7 +50,14 @@ def _round() -> int:
 
 
 def withdraw_unsigned() -> int:
-    """Take back attempts whose signer never came: the money is free at once and no retry is used."""
+    """Take back attempts that nobody signed: of a breaker that has opened, or whose signer never came.
+
+    The money is free at once and no retry is used. What is signed runs to its end.
+    """
+    opened = [router for router, row in breakers.all_breakers().items() if row.state == BreakerState.OPEN]
+    shut = Attempt.objects.filter(state=AttemptState.PREPARED, payout__router_type__in=opened)
+    if opened and shut.exists():
+        PayoutManager.withdraw(shut, hold=HoldReason.BREAKER, detail="The router's error breaker opened.")
     head_ms = max(chain.state().head_time_ms, clock.to_ms(clock.now()))
     late = Attempt.objects.filter(state=AttemptState.PREPARED, expiration_ms__lt=head_ms + UNSIGNED_MARGIN_MS)
     if not late.exists():
@@ -57,6 +67,9 @@ def withdraw_unsigned() -> int:
 
 def _release(state: ChainState, now: datetime) -> int:
     picked = queue.pick(now)
+    going = [payout.pk for payout in picked.going]
+    for router, reason in picked.shut.items():
+        PayoutManager.hold(queue.due(now).filter(router_type=router).exclude(pk__in=going), reason)
     for reason, pks in picked.waiting.items():
         PayoutManager.hold(Payout.objects.filter(pk__in=pks), reason)
     if not picked.going:

@@ -33,7 +33,9 @@ def send_due() -> int:
 
 def _broadcast(attempts: list[Attempt]) -> None:
     """The same bytes to every node; a liar may have them, too."""
-    if killswitch.is_pulled():
+    stopped = killswitch.stopped_routers()
+    attempts = [attempt for attempt in attempts if attempt.payout.router_type not in stopped]
+    if not attempts:
         return
     pool = chain.pool()
     with ThreadPoolExecutor(len(attempts), thread_name_prefix="send") as threads:

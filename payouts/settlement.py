@@ -22,6 +22,7 @@ from lucid_payments.api.errors import (
 from payouts import ledger, schedule, timeline
 from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
 from payouts.models.payout import HoldReason, PayoutStatus
+from payouts.outcomes import tell_breakers
 from routers import killswitch, limits
 
 FINALITY = timedelta(seconds=60)
@@ -124,6 +125,7 @@ def succeed(outcomes: Sequence[Outcome]) -> int:
         ],
         at=clock.now(),
     )
+    tell_breakers(rows)
     return len(rows)
 
 
@@ -172,6 +174,7 @@ def set_aside(outcome: Outcome) -> int:
         ],
         at=clock.now(),
     )
+    tell_breakers(rows)
     for attempt in rows:
         killswitch.pull(
             actor=None, reason=f"{attempt.payout} was paid differently from what was asked: {outcome.detail}"
@@ -228,6 +231,7 @@ def _again_or_failed(rows: Sequence[Attempt], why: Mapping[int, tuple[str, str]]
     ledger.book_fees(rows)
     now = clock.now()
     timeline.move([_next_step(attempt, *why[attempt.pk], now) for attempt in rows], at=now)
+    tell_breakers(rows)
 
 
 def _next_step(attempt: Attempt, code: str, sentence: str, now: datetime) -> timeline.Step:

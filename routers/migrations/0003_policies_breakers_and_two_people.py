@@ -95,10 +95,7 @@ class Migration(migrations.Migration):
                 ("changed_at", models.DateTimeField(db_default=lucid_payments.clock.LucidNow())),
                 (
                     "closed_at",
-                    models.DateTimeField(
-                        db_default=lucid_payments.clock.LucidNow(),
-                        help_text="attempts ended before don't count",
-                    ),
+                    models.DateTimeField(null=True, help_text="attempts that ended until then don't count"),
                 ),
                 ("opened_at", models.DateTimeField(null=True)),
                 (

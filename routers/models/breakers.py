@@ -40,7 +40,7 @@ class Breaker(models.Model):
     cause = models.CharField(max_length=25, choices=TripCause, blank=True)
     detail = models.CharField(max_length=300, blank=True, help_text="why it isn't closed, for people")
     changed_at = models.DateTimeField(db_default=LucidNow())
-    closed_at = models.DateTimeField(db_default=LucidNow(), help_text="attempts ended before don't count")
+    closed_at = models.DateTimeField(null=True, help_text="attempts that ended until then don't count")
     opened_at = models.DateTimeField(null=True)
     cool_down_until = models.DateTimeField(null=True, help_text="then half-open; NULL: people close it")
     trips = models.SmallIntegerField(default=0, help_text="on the day of `trips_on`")

@@ -202,7 +202,7 @@ def test_a_token_fee_switched_on_midway_stops_everything_and_nothing_is_paid_aga
     attempt = payout.attempts.get()
     assert (payout.status, payout.public_status, attempt.state) == ("manual", "processing", "succeeded")
     assert killswitch.is_pulled()
-    assert "fee is switched on" in KillSwitch.objects.get().reason
+    assert "fee is switched on" in KillSwitch.objects.get(pk=1).reason
     reservation = attempt.reservation
     assert not hasattr(reservation, "outcome"), "neither posted nor given back"
     world.devnet.token(basis_points_rate=0)
