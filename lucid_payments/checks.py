@@ -32,7 +32,20 @@ def check_environment(app_configs: Sequence[Any] | None = None, **kwargs: Any) -
     """All rules of this LUCID_ENV."""
     rules: tuple[Callable[[], Finding], ...] = (_network,)
     if settings.IS_LIVE:
-        rules = (_network, _nodes, _tor, _gateway, _limits, _secrets, _debug, _tokens, _seal, _hosts, _banner)
+        rules = (
+            _network,
+            _nodes,
+            _tor,
+            _gateway,
+            _limits,
+            _secrets,
+            _debug,
+            _tokens,
+            _seal,
+            _request_limits,
+            _hosts,
+            _banner,
+        )
     return [finding for rule in rules for finding in rule()]
 
 
@@ -141,6 +154,15 @@ def _seal() -> Finding:
             "The audit log's head is not signed: whoever owns the database could rewrite it unseen.",
             hint="Set AUDIT_SEAL_KEY_FILE to a file with at least 32 random characters, for the worker.",
             id="lucid.E012",
+        )
+
+
+def _request_limits() -> Finding:
+    if settings.RATE_LIMIT_FACTOR != 1:
+        yield Error(
+            f"RATE_LIMIT_FACTOR={settings.RATE_LIMIT_FACTOR} lifts every request limit: that is for load tests.",
+            hint="Unset RATE_LIMIT_FACTOR.",
+            id="lucid.E013",
         )
 
 

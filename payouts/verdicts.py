@@ -11,6 +11,7 @@ from django.db import transaction
 
 from lucid_payments.clock import LucidNow
 from payouts import alarms, chain, ledger
+from payouts.examination import cross_examine
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt
 from payouts.models.chain import ChainState, OrphanSignature, OrphanState
@@ -44,10 +45,16 @@ def intent_of(attempt: Attempt) -> TransferIntent:
 def settle_block(number: int, attempts: Sequence[Attempt]) -> int:
     """Judge attempts that stand in a solid block, on every node's word about that block."""
     told = chain.pool().every(lambda node: _testify_block(node, number))
-    return _settle(
-        attempts,
-        [finding for words in told.values() if not isinstance(words, NodeError) for finding in words],
-    )
+    answered = [words for words in told.values() if words is not None and not isinstance(words, NodeError)]
+    agreed = []
+    for attempt in attempts:
+        found = sum(attempt.txid in {finding.info.txid for finding in words} for words in answered)
+        if 0 < found < len(answered):
+            log.warning("nodes disagree whether %s is in block %s", attempt.txid, number)
+            cross_examine(attempt.txid, number)
+        else:
+            agreed.append(attempt)
+    return _settle(agreed, [finding for words in answered for finding in words])
 
 
 def settle_by_id(attempt: Attempt) -> bool:
@@ -57,6 +64,7 @@ def settle_by_id(attempt: Attempt) -> bool:
     found = [word for word in words if word is not None]
     if found and len(found) < len(words):
         log.warning("nodes disagree whether %s is in a solid block", attempt.txid)
+        cross_examine(attempt.txid, found[0].info.block_number)
         return False
     return bool(_settle([attempt], found))
 
@@ -151,7 +159,9 @@ def _seek(txid: str, expiration_ms: int, absence: list[dict[str, Any]] | None, c
     if any(seen.info_found or seen.transaction_found for seen in rounds):
         return Sought("seen")
     absent = [seen for seen in rounds if seen.valid(expiration_ms)]
-    first_time = not earlier or _went_back(earlier, rounds)
+    # Other operators than the first time's can't repeat what those said: it is begun anew.
+    again = {seen.operator for seen in absent} & {seen.operator for seen in earlier}
+    first_time = len(again) < required or _went_back(earlier, rounds)
     if first_time and len({seen.operator for seen in absent}) >= required:
         return Sought("absent", [asdict(seen) for seen in absent])
     return Sought("unsure")
@@ -168,8 +178,9 @@ def _settle(attempts: Sequence[Attempt], findings: Iterable[Finding]) -> int:
         words = by_txid.get(attempt.txid, [])
         info = agree(words, required=chain.required_operators())
         if info is None:
-            if words:
+            if len(words) > 1:
                 log.warning("nodes differ about %s, nothing is decided", attempt.txid)
+                cross_examine(attempt.txid, words[0].info.block_number)
             continue
         verdict = judge(info, intent_of(attempt))
         outcome = _outcome(attempt, info, words[0].block_id, verdict.reason)
@@ -216,10 +227,11 @@ def attempt_bandwidth(info: TransactionInfo) -> int:
     return info.net_fee_sun // price if price else 0
 
 
-def _testify_block(node: Node, number: int) -> list[Finding]:
+def _testify_block(node: Node, number: int) -> list[Finding] | None:
+    """What the node says of the block's transactions; None while it hasn't come so far."""
     block = node.block(number, solid=True)
     if block is None:
-        return []
+        return None
     infos = node.block_infos(number, solid=True)
     return [Finding(node.name, node.operator, block.header.block_id, info) for info in infos]
 

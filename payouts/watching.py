@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from lucid_payments import clock
 from lucid_payments.locks import AdvisoryLock, only_one
-from payouts import chain, recovery, scanning, treasury
+from payouts import chain, examination, recovery, scanning, treasury
 from payouts.models.attempt import UNRESOLVED, Attempt
 from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import Payout, PayoutStatus
@@ -39,6 +39,7 @@ def poll() -> bool:
         pool = chain.pool()
         pool.load_quarantines(chain.state().quarantine)
         heads = pool.heads()
+        examination.release_served()
         state = _write_heads(heads, now)
         if state.operators_usable == 0:
             return False
@@ -61,7 +62,6 @@ def _write_heads(heads: Heads, now: datetime) -> ChainState:
     """Share this reading. What two providers' lower head says counts; the solid head never goes back."""
     state = ChainState.objects.select_for_update().get(pk=1)
     backwards = state.read_at is not None and now < state.read_at
-    state.quarantine = chain.pool().quarantines()
     state.operators_usable = len(heads.operators)
     try:
         head, solid = heads.head, heads.solid

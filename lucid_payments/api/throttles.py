@@ -55,7 +55,8 @@ class ContractThrottle(BaseThrottle):
             )
         except RedisError:
             usage = None
-        if usage is None or usage["time_left"] < 0:
+        # A count that failed has limit 0. `time_left` would not do: it is -1, too, when a window ends meanwhile.
+        if usage is None or usage["limit"] == 0:
             logger.warning("rate limits can't be counted: the cache is away")
             if request.method not in SAFE_METHODS:
                 raise errors.Unavailable()

@@ -137,3 +137,13 @@ def test_without_the_cache_reading_goes_on_and_creating_does_not(user: User, wit
     answer.refused(503, "LUCID_ERR_1005")
     assert int(answer.headers["Retry-After"]) > 0
     assert not Payout.objects.exists()
+
+
+def test_a_window_that_ends_while_it_is_counted_refuses_nobody(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library reads the clock twice; the second reading may be past the window it found with the first."""
+    started = time.time()
+    readings = iter([started])
+    monkeypatch.setattr("django_ratelimit.core.time.time", lambda: next(readings, started + 120))
+    assert ApiClient(user).post("/payouts", order()).status == 201

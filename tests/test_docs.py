@@ -1,0 +1,21 @@
+"""What the documents list is what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+READ_BY_SETTINGS = re.compile(r'env\.\w+\(\s*"([A-Z0-9_]+)"')
+
+
+def test_every_setting_stands_in_the_settings_page() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    names = set(READ_BY_SETTINGS.findall((ROOT / "lucid_payments" / "settings.py").read_text()))
+    assert len(names) > 30
+    assert {name for name in names if f"`{name}`" not in page} == set()
+
+
+def test_every_page_that_the_readme_names_is_there() -> None:
+    for name in re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text()):
+        assert (ROOT / name).is_file(), name
