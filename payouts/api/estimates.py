@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,27 +17,24 @@ TO_CONFIRM: Final = timedelta(seconds=57)
 _PASSING: Final = frozenset({HoldReason.SLOT, HoldReason.IN_FLIGHT, HoldReason.RETRY})
 
 
-def completion(payout: Payout, attempt: Attempt | None, at: datetime) -> datetime | None:
-    """The estimate (UTC) as of `at`; None while a person is awaited, and once the payout has ended."""
+def completion(
+    payout: Payout, attempt: Attempt | None, at: datetime, starts: Mapping[int, datetime | None]
+) -> datetime | None:
+    """The estimate (UTC) as of `at`; None while a person is awaited, and once the payout has ended.
+
+    `starts`: when those that a limit holds may go (`forecast.starts`).
+    """
     if payout.status in ENDED or payout.status in (PayoutStatus.AWAITING_APPROVAL, PayoutStatus.MANUAL):
         return None
     if attempt is not None and attempt.block_timestamp is not None:
         return max(attempt.block_timestamp + TO_CONFIRM, at)
     if payout.status in (PayoutStatus.RELEASED, PayoutStatus.SENT):
         return at + TO_CONFIRM
-    start = _start(payout, at)
+    start = starts[payout.pk] if payout.pk in starts else _start(payout, at)
     return None if start is None else start + TO_BROADCAST + TO_CONFIRM
 
 
 def _start(payout: Payout, at: datetime) -> datetime | None:
-    hour = at.replace(minute=0, second=0, microsecond=0)
-    match payout.hold_reason:
-        case HoldReason.HOURLY_LIMIT:
-            return hour + timedelta(hours=1)
-        case HoldReason.DAILY_LIMIT:
-            return hour.replace(hour=0) + timedelta(days=1)
-        case None:
-            return max(payout.due_at, at)
-        case reason if reason in _PASSING:
-            return max(payout.due_at, at)
+    if payout.hold_reason is None or payout.hold_reason in _PASSING:
+        return max(payout.due_at, at)
     return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 
 from lucid_payments.money import to_decimal
-from payouts.api import estimates
+from payouts.api import estimates, forecast
 from payouts.models import Attempt, ChainState, Payout
 from payouts.models.attempt import AttemptState
 from payouts.models.payout import PayoutStatus, Priority
@@ -23,7 +24,7 @@ _ATTEMPT_COLUMNS = ("payout_id", "state", "txid", "block_number", "block_timesta
 def with_what_is_shown(payouts: QuerySet[Payout]) -> QuerySet[Payout]:
     """The same payouts with what `represent` reads, in two queries."""
     attempts = Attempt.objects.only(*_ATTEMPT_COLUMNS).order_by("id")
-    return payouts.select_related("retry_of").prefetch_related(Prefetch("attempts", attempts))
+    return payouts.select_related("retry_of", "creator").prefetch_related(Prefetch("attempts", attempts))
 
 
 def head_number() -> int:
@@ -31,9 +32,15 @@ def head_number() -> int:
     return ChainState.objects.filter(pk=1).values_list("head_number", flat=True).first() or 0
 
 
-def represent(payout: Payout, *, head: int, at: datetime) -> dict[str, Any]:
-    """The contract's fields. `head` is the latest block, `at` the time (UTC) that estimates count from."""
+def represent(
+    payout: Payout, *, head: int, at: datetime, starts: Mapping[int, datetime | None] | None = None
+) -> dict[str, Any]:
+    """The contract's fields. `head` is the latest block, `at` the time (UTC) that estimates count from.
+
+    `starts` as `forecast.starts` says of all payouts of an answer together; without it, it is asked for this one.
+    """
     attempt = _shown_attempt(payout)
+    known = forecast.starts([payout], at) if starts is None else starts
     return {
         "payout_id": payout.payout_id,
         "status": payout.public_status,
@@ -56,7 +63,9 @@ def represent(payout: Payout, *, head: int, at: datetime) -> dict[str, Any]:
         "fee_trx": to_decimal(attempt.fee) if attempt and attempt.fee is not None else None,
         "hold_reason": payout.hold_reason,
         "failure": _failure(payout),
-        "estimated_completion": estimates.completion(payout, attempt, at),
+        "estimated_completion": estimates.completion(
+            payout, attempt, at, forecast.starts([payout], at) if starts is None else starts
+        ),
         "created_at": payout.created_at,
         "confirmed_at": payout.ended_at if payout.status == PayoutStatus.CONFIRMED else None,
         "request_id": payout.request_id or None,

@@ -15,7 +15,7 @@ from lucid_payments.api.errors import PayoutNotFound
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView, caller
-from payouts.api import filters
+from payouts.api import filters, forecast
 from payouts.api.access import visible_to
 from payouts.api.representation import head_number, represent, with_what_is_shown
 from payouts.api.serializers import PAYOUT_ID, PayoutOrderSerializer
@@ -35,9 +35,10 @@ class PayoutsView(LucidView):
             with_what_is_shown(payouts), request.query_params, cursor_field="payout_id"
         )
         head, now = head_number(), clock.now()
+        starts = forecast.starts(page.rows, now)
         return Response(
             {
-                "payouts": [represent(payout, head=head, at=now) for payout in page.rows],
+                "payouts": [represent(payout, head=head, at=now, starts=starts) for payout in page.rows],
                 "pagination": page.pagination,
                 "filters": applied,
             }

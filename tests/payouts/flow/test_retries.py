@@ -13,10 +13,19 @@ from payouts.models import Attempt, LedgerAccount, LedgerTransfer, Payout
 from payouts.release import release_due
 from payouts.schedule import MAXIMUM_RETRIES
 from payouts.sending import send_due
+from routers.breakers import rules
 from routers.models import LimitWindow
 from tests.payouts.flow.world import FUNDS, RECIPIENTS, USDT, World
 
+pytestmark = pytest.mark.usefixtures("patient_breaker")
+
 PAID_ONCE = {(RECIPIENTS[0], 5 * USDT): 1}
+
+
+@pytest.fixture
+def patient_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would open at the third failure in a row, and has tests of its own."""
+    monkeypatch.setattr(rules, "CONSECUTIVE", 100)
 
 
 def try_once(world: World, payout: Payout, result: str | None) -> Attempt:

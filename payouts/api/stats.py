@@ -1,0 +1,110 @@
+"""`GET /stats`: what was asked for and what became of it, and how breaker and limits stand."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db.models import Count, Q, QuerySet, Sum
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from lucid_payments import clock
+from lucid_payments.accounts import roles
+from lucid_payments.accounts.models import User
+from lucid_payments.accounts.roles import Role
+from lucid_payments.api.errors import InvalidRequest
+from lucid_payments.api.views import LucidView, caller
+from lucid_payments.money import to_decimal
+from payouts.api.access import visible_to
+from payouts.models import Payout
+from payouts.models.payout import ENDED, PayoutStatus
+from routers import limits, standing
+from routers.choices import RouterType
+from routers.models import WindowPeriod
+
+ALL: Final = "all"
+# Back from now, and not since the calendar's last turn: a new day doesn't begin with empty figures.
+PERIODS: Final = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+    "month": timedelta(days=30),
+}
+FULL: Final = frozenset({Role.ADMIN, Role.AUDITOR})
+
+
+class StatsView(LucidView):
+    permissions = {"GET": roles.STATS}
+    rate_limits = {"GET": 20}
+
+    def get(self, request: Request) -> Response:
+        period = _choice(request, "period", list(PERIODS), "day")
+        router = _choice(request, "router_type", [*RouterType.values, ALL], ALL)
+        user, now = caller(request), clock.now()
+        created = _of(user).filter(created_at__gt=now - PERIODS[period], created_at__lte=now)
+        chosen = created if router == ALL else created.filter(router_type=router)
+        return Response(
+            {
+                "period": period,
+                "router_type": router,
+                **_figures(chosen),
+                "payouts_by_router": _by_router(chosen, router),
+                **_standing(user, None if router == ALL else router, now),
+                "generated_at": now,
+            }
+        )
+
+
+def _of(user: User) -> QuerySet[Payout]:
+    return Payout.objects.all() if user.role in FULL else visible_to(user)
+
+
+def _figures(payouts: QuerySet[Payout]) -> dict[str, Any]:
+    """Counts and amounts of what was created in the period; the rate is of those of them that have ended."""
+    found = payouts.aggregate(
+        count=Count("pk"),
+        amount=Sum("amount"),
+        ended=Count("pk", filter=Q(status__in=ENDED)),
+        confirmed=Count("pk", filter=Q(status=PayoutStatus.CONFIRMED)),
+    )
+    count, amount, ended = found["count"], found["amount"] or 0, found["ended"]
+    return {
+        "total_payouts": count,
+        "total_amount_usdt": to_decimal(amount),
+        "success_rate": _rounded(Decimal(100 * found["confirmed"]) / ended) if ended else None,
+        "average_amount_usdt": to_decimal(amount // count) if count else None,
+    }
+
+
+def _by_router(payouts: QuerySet[Payout], router: str) -> dict[str, Any]:
+    rows = payouts.order_by().values_list("router_type").annotate(Count("pk"), Sum("amount"))
+    found = {name: (count, amount) for name, count, amount in rows}
+    asked = RouterType.values if router == ALL else [router]
+    counted = {name: found.get(name, (0, 0)) for name in asked}
+    return {
+        name: {"count": count, "amount_usdt": to_decimal(amount)} for name, (count, amount) in counted.items()
+    }
+
+
+def _standing(user: User, router: str | None, now: datetime) -> dict[str, Any]:
+    """Of the whole system, and so only for who may see all of it. Usage is what is reserved and paid, in USDT."""
+    names = ("circuit_breaker_status", "circuit_breaker_reason", "daily_limit_usage", "hourly_limit_usage")
+    if user.role not in FULL:
+        return dict.fromkeys(names)
+    room = limits.room(now)
+    stands, windows = standing.of(router, room), standing.windows_of(room, router)
+    usage = [to_decimal(windows[period].used) for period in (WindowPeriod.DAY, WindowPeriod.HOUR)]
+    return dict(zip(names, (stands.status, stands.reason, *usage), strict=True))
+
+
+def _rounded(rate: Decimal) -> Decimal:
+    return rate.quantize(Decimal("0.01"))
+
+
+def _choice(request: Request, name: str, choices: list[str], default: str) -> str:
+    value = request.query_params.get(name, default)
+    if value not in choices:
+        raise InvalidRequest({name: ["Give one of " + ", ".join(choices) + "."]})
+    return value

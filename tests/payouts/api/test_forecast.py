@@ -1,0 +1,100 @@
+"""When held payouts will go: the windows' room, and the queue before them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lucid_payments import clock
+from lucid_payments.accounts.models import User
+from payouts.api.forecast import Pace
+from payouts.models import Payout
+from routers import limits
+from routers.models import LimitWindow
+from tests.api_client import ApiClient
+from tests.payouts.api.conftest import MakePayout
+from tests.policies import V0, set_policy
+
+USDT = 1_000_000
+NOON = datetime(2026, 7, 15, 12, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("backlog", "day_free", "start"),
+    [
+        (30, 1000, "15 12:30"),
+        (31, 1000, "15 13:00"),
+        (130, 1000, "15 13:00"),
+        (131, 1000, "15 14:00"),
+        (1000, 1000, "15 22:00"),
+        (1001, 1000, "16 00:00"),
+        (1100, 1000, "16 00:00"),
+        (1101, 1000, "16 01:00"),
+        (2000, 1000, "16 09:00"),
+        (2001, 1000, "17 00:00"),
+        (1, 0, "16 00:00"),
+        (5_000, 2_000, "19 08:00"),
+    ],
+)
+def test_hours_fill_days_and_days_follow(backlog: int, day_free: int, start: str) -> None:
+    """100 an hour, 1,000 a day; 30 left of the hour at half past twelve."""
+    found = Pace(hour_free=30, day_free=day_free, hourly=100, daily=1000).start(backlog, NOON)
+    assert found is not None
+    assert f"{found:%d %H:%M}" == start
+
+
+def test_where_nothing_may_go_nothing_is_promised() -> None:
+    assert Pace(0, 0, 0, 0).start(1, NOON) is None
+
+
+@pytest.fixture
+def held(db: None, service: User, make_payout: MakePayout) -> Any:
+    clock.freeze(NOON)
+
+    def hold(amount: int, reason: str = "hourly_limit", **changes: Any) -> Payout:
+        payout = make_payout(service, amount=amount * USDT, **changes)
+        Payout.objects.filter(pk=payout.pk).update(hold_reason=reason)
+        return payout
+
+    return hold
+
+
+def estimate(user: User, payout: Payout) -> str | None:
+    text = ApiClient(user).get(f"/payouts/{payout.payout_id}").body["estimated_completion"]
+    return f"{datetime.fromisoformat(text):%d %H:%M}" if text else None
+
+
+def test_the_queue_before_it_counts(service: User, held: Any) -> None:
+    set_policy(V0, recipient_limit=9_000 * USDT)
+    use(V0, 400)
+    first, second, third = (held(200) for _ in range(3))
+    urgent = held(150, priority=0)
+    found = [estimate(service, payout) for payout in (urgent, first, second, third)]
+    assert found == ["15 13:01", "15 13:01", "15 14:01", "15 14:01"]
+
+
+def test_a_recipient_s_limit_is_a_matter_of_days(service: User, held: Any) -> None:
+    payouts = [held(200, "recipient_limit") for _ in range(3)]
+    found = [estimate(service, payout) for payout in payouts]
+    assert found == ["16 00:01", "16 00:01", "16 00:01"], "the first 300 fit today, the next 300 tomorrow"
+    assert estimate(service, held(200, "recipient_limit")) == "17 00:01"
+
+
+def test_a_list_asks_as_often_as_one(
+    api: ApiClient, service: User, held: Any, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(20):
+        held(1)
+    with django_assert_max_num_queries(10):
+        body = api.get("/payouts?limit=20").body
+    assert len({payout["estimated_completion"] for payout in body["payouts"]}) == 1
+
+
+def use(router: str, units: int) -> None:
+    starts = limits.starts_of(clock.now())
+    for scope, key in (("global", ""), ("router", router)):
+        LimitWindow.objects.create(
+            scope=scope, key=key, period="hour", starts_at=starts["hour"], cap=1, posted=units * USDT
+        )
