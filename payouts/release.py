@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from lucid_payments import clock
 from lucid_payments.locks import AdvisoryLock, only_one
 from payouts import chain, gates, recovery, watching
-from payouts.execution import Candidate, ClockTrip, Outlook
+from payouts.execution import Candidate, ClockTrip, Funds, Outlook
 from payouts.manager import PayoutManager
 from payouts.models.attempt import IN_FLIGHT, Attempt, AttemptState
 from payouts.models.chain import ChainState
@@ -48,7 +48,9 @@ def _round() -> int:
     if shut is not None:
         PayoutManager.hold(_due(now), shut.reason, detail=shut.sentence)
         return 0
-    return _release(state, now)
+    released = _release(state, now)
+    gates.tell_of_funds(set(_due(now).values_list("hold_reason", flat=True)))
+    return released
 
 
 def withdraw_unsigned() -> int:
@@ -66,7 +68,8 @@ def _due(now: datetime) -> QuerySet[Payout]:
 
 def _release(state: ChainState, now: datetime) -> int:
     free = settings.IN_FLIGHT_CAP - Attempt.objects.filter(state__in=IN_FLIGHT).count()
-    picked = _pick(now, min(free, BATCH))
+    outlook = _outlook(state)
+    picked = _pick(now, min(free, BATCH), Funds.left(outlook).usdt)
     if not picked:
         return 0
     try:
@@ -88,14 +91,23 @@ def _release(state: ChainState, now: datetime) -> int:
     if not candidates:
         return 0
     try:
-        return len(PayoutManager.release(candidates, _outlook(state)))
+        released = len(PayoutManager.release(candidates, outlook))
     except ClockTrip as trip:
         PayoutManager.hold(_due(now), HoldReason.CLOCK, detail=str(trip))
         return 0
+    short_of_trx = Payout.objects.filter(
+        pk__in=[c.payout_pk for c in candidates], hold_reason=HoldReason.TREASURY_TRX
+    )
+    if not released and short_of_trx.exists():
+        # Every transfer burns about the same: the others needn't be asked about.
+        PayoutManager.hold(_due(now), HoldReason.TREASURY_TRX)
+    return released
 
 
-def _pick(now: datetime, slots: int) -> list[Payout]:
-    """The next payouts that fit, in order; those passed over are held with the reason."""
+def _pick(now: datetime, slots: int, usdt: int) -> list[Payout]:
+    """The next payouts that fit, in order, into the slots, the windows and the treasury's `usdt` (base units);
+    those passed over are held with the reason.
+    """
     queue = _due(now).order_by("priority", "due_at", "pk")
     if slots < 1:
         PayoutManager.hold(queue, HoldReason.IN_FLIGHT)
@@ -110,8 +122,11 @@ def _pick(now: datetime, slots: int) -> list[Payout]:
             waiting.setdefault(HoldReason.POSSIBLE_DUPLICATE, []).append(payout.pk)
         elif refusal is not None:
             waiting.setdefault(HoldReason(refusal), []).append(payout.pk)
+        elif payout.amount > usdt:
+            waiting.setdefault(HoldReason.TREASURY_USDT, []).append(payout.pk)
         elif len(picked) < slots:
             room.take(payout.router_type, payout.amount)
+            usdt -= payout.amount
             picked.append(payout)
         elif slots < BATCH:
             waiting.setdefault(HoldReason.IN_FLIGHT, []).append(payout.pk)
