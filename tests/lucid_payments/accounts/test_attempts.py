@@ -23,7 +23,7 @@ HERE, THERE = "192.0.2.1", "198.51.100.7"
 
 
 def fail(
-    clock: time_machine.Coordinates, times: int, name: str = "auditor", address: str = HERE
+    clock: time_machine.Traveller, times: int, name: str = "auditor", address: str = HERE
 ) -> list[float]:
     """Fail `times`, each as soon as it may be; the waits in between, in seconds."""
     waits = []

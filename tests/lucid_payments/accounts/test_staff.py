@@ -47,7 +47,7 @@ def by_two(first: Desk, second: Desk, kind: str, subject: User | str, **answers:
 
 
 def one_time_password(desk: Desk, of: User) -> str:
-    page = desk.act("staff.one_time_password", of, reason="").content.decode()
+    page: str = desk.act("staff.one_time_password", of, reason="").content.decode()
     return page.partition("One-time password</dt><dd><code>")[2].partition("<")[0]
 
 
