@@ -22,6 +22,7 @@ class AdvisoryLock(IntEnum):
     RELEASE = 2
     SEAL = 3
     RELEASE_ROUND = 4
+    BOOTSTRAP = 20
 
 
 def hold(lock: AdvisoryLock) -> None:

@@ -39,6 +39,14 @@ def send(task: str, **kwargs: Any) -> None:
         )
 
 
+def send_each(task: str, **kwargs: Any) -> None:
+    """Send `task` now, however many of it were sent before; what no sweep finds may be lost."""
+    try:
+        app.send_task(task, kwargs=kwargs, queue="default", expires=3600, retry=False, ignore_result=True)
+    except NUDGE_LOST as error:
+        log.warning("message lost", extra={"task": task, "error": type(error).__name__})
+
+
 def started(task: str) -> None:
     """The task is about to look: whoever commits from now on nudges anew."""
     try:

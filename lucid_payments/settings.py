@@ -47,6 +47,15 @@ SESSION_SAVE_EVERY_REQUEST = True
 CSRF_COOKIE_SECURE = IS_LIVE
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Strict"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
@@ -108,7 +117,8 @@ TEMPLATES = [
 ]
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+# Collected for production; demo and test serve what the finders find.
+STATIC_ROOT = BASE_DIR / "staticfiles" if IS_LIVE else None
 STATICFILES_DIRS = [BASE_DIR / "templates" / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
@@ -156,6 +166,16 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "lucid_payments.audit.tasks.seal",
         "schedule": 1.0,
         "options": {"expires": 10},
+    },
+    "end acts that nobody confirmed": {
+        "task": "lucid_payments.backoffice.tasks.expire_acts",
+        "schedule": 60.0,
+        "options": {"expires": 50},
+    },
+    "forget spent tokens and old failed logins": {
+        "task": "lucid_payments.backoffice.tasks.forget",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
     },
     # The sweep: finds what a lost nudge would have told of.
     "release what is due": {"task": "payouts.tasks.release", "schedule": 3.0, "options": {"expires": 10}},
@@ -264,5 +284,13 @@ LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO
 LOGGING = logs.configuration(LOG_LEVEL, as_json=IS_LIVE)
 # What every admin page says about where one is; production says nothing.
 BANNER = env.text("BANNER", BANNERS[LUCID_ENV])
+# Mail that tells people that something waits for them; without a server none is sent.
+EMAIL_HOST = env.text("EMAIL_HOST", "")
+EMAIL_PORT = env.integer("EMAIL_PORT", 587, minimum=1, maximum=65_535)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env.boolean("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "lucid-payments@localhost")
 # The key that signs the audit chain's head; empty: no head is signed.
 AUDIT_SEAL_KEY_FILE = env.text("AUDIT_SEAL_KEY_FILE", "")

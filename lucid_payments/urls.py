@@ -6,14 +6,23 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+import lucid_payments.accounts.admin
 import lucid_payments.audit.admin
+import lucid_payments.backoffice.queue
 import lucid_payments.events.admin
 import payouts.admin
 import routers.admin
 from lucid_payments.backoffice.site import site
 
 # Imported for what they put on the site.
-BACK_OFFICE_PAGES = (payouts.admin, routers.admin, lucid_payments.events.admin, lucid_payments.audit.admin)
+BACK_OFFICE_PAGES = (
+    lucid_payments.accounts.admin,
+    lucid_payments.audit.admin,
+    lucid_payments.backoffice.queue,
+    lucid_payments.events.admin,
+    payouts.admin,
+    routers.admin,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path(settings.API_PREFIX, include("lucid_payments.api.urls")),

@@ -113,6 +113,27 @@ def release(candidates: Sequence[Candidate], outlook: Outlook) -> list[Attempt]:
     return attempts
 
 
+@dataclass(frozen=True, slots=True)
+class Funds:
+    """What the treasury can still promise: USDT in base units and TRX in sun, by the books and by the chain."""
+
+    usdt: int
+    trx: int
+
+    @classmethod
+    def left(cls, outlook: Outlook) -> Funds:
+        """The treasury's balances less what is promised and, by the block they were read at, not yet gone."""
+        unpaid = Q(state__in=IN_FLIGHT) | Q(
+            state=AttemptState.INCLUDED, block_number__gt=outlook.treasury_block
+        )
+        promised = Attempt.objects.filter(unpaid).aggregate(usdt=Sum("amount"), trx=Sum("predicted_fee"))
+        on_chain = outlook.treasury_usdt - (promised["usdt"] or 0)
+        return cls(
+            usdt=min(on_chain, ledger.treasury_balance().available),
+            trx=outlook.treasury_trx - (promised["trx"] or 0),
+        )
+
+
 @dataclass(slots=True)
 class _Gate:
     """What is left of each reservation while one release picks its payouts."""
@@ -126,20 +147,8 @@ class _Gate:
     @classmethod
     def open(cls, now: datetime, outlook: Outlook, due: Sequence[Payout]) -> _Gate:
         room = limits.locked_room(now, [claim_of(payout) for payout in due])
-        # What is in a block already is no longer in the balance that was read at or after that block.
-        unpaid = Q(state__in=IN_FLIGHT) | Q(
-            state=AttemptState.INCLUDED, block_number__gt=outlook.treasury_block
-        )
-        spoken_for = Attempt.objects.filter(unpaid).aggregate(usdt=Sum("amount"), trx=Sum("predicted_fee"))
-        chain_usdt = outlook.treasury_usdt - (spoken_for["usdt"] or 0)
-        return cls(
-            room=room,
-            doors=Doors.now(),
-            slots=Slots.free(room.policies),
-            # Both the books and the chain must have it.
-            usdt=min(chain_usdt, ledger.treasury_balance().available),
-            trx=outlook.treasury_trx - (spoken_for["trx"] or 0),
-        )
+        funds = Funds.left(outlook)
+        return cls(room, Doors.now(), Slots.free(room.policies), funds.usdt, funds.trx)
 
     def refusal(self, payout: Payout, predicted_fee: int) -> HoldReason | None:
         shut = self.doors.refusal(payout.router_type)

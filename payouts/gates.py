@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,6 +31,15 @@ def closed(state: ChainState, now: datetime) -> Closed | None:
         kinds.discard(shut.reason.value)
     alarms.clear(kinds)
     return shut
+
+
+def tell_of_funds(reasons: Collection[str | None]) -> None:
+    """Raise or clear the alarms of an empty treasury, by the reasons why payouts that are due are held."""
+    for reason, sentence in _FUNDS.items():
+        if reason in reasons:
+            alarms.raise_alarm(reason.value, sentence)
+        else:
+            alarms.clear([reason.value])
 
 
 def _kill_switch(state: ChainState, now: datetime) -> Closed | None:
@@ -90,3 +99,7 @@ _GATES: tuple[Callable[[ChainState, datetime], Closed | None], ...] = (
     _signer,
 )
 _ALARMING = (HoldReason.NODES, HoldReason.CLOCK, HoldReason.TOKEN_PAUSED, HoldReason.SIGNER)
+_FUNDS = {
+    HoldReason.TREASURY_USDT: "The treasury has too little USDT for payouts that are due: top it up.",
+    HoldReason.TREASURY_TRX: "The treasury has too little TRX for the fees of payouts that are due: top it up.",
+}

@@ -50,8 +50,11 @@ def due(now: datetime) -> QuerySet[Payout]:
     return Payout.objects.filter(status=PayoutStatus.SCHEDULED, due_at__lte=now)
 
 
-def pick(now: datetime) -> Picked:
-    """Choose without locking anything: what doesn't fit after all is held by the release itself."""
+def pick(now: datetime, usdt: int) -> Picked:
+    """Choose what fits the doors, the windows, the slots and the treasury's `usdt` (base units).
+
+    Nothing is locked: what doesn't fit after all is held by the release itself.
+    """
     policies, doors = policy.current(), Doors.now()
     free = [router for router in policies.routers if router not in doors.shut | doors.probes]
     first = _waited_a_day(now, policies, free)
@@ -68,6 +71,8 @@ def pick(now: datetime) -> Picked:
             continue
         elif (full := room.refusal(claim_of(payout))) is not None:
             picked.wait(payout, HoldReason(full))
+        elif payout.amount > usdt:
+            picked.wait(payout, HoldReason.TREASURY_USDT)
         elif not slots.any_for(payout.router_type):
             picked.wait(payout, HoldReason.IN_FLIGHT)
             if payout.pk in patient:
@@ -76,6 +81,7 @@ def pick(now: datetime) -> Picked:
             room.take(claim_of(payout))
             doors.take(payout.router_type)
             slots.take(payout.router_type)
+            usdt -= payout.amount
             picked.going.append(payout)
     room.announce()
     return picked

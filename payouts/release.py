@@ -9,7 +9,7 @@ from django.conf import settings
 from lucid_payments import clock
 from lucid_payments.locks import AdvisoryLock, only_one
 from payouts import chain, gates, queue, watching
-from payouts.execution import Candidate, ClockTrip, Outlook
+from payouts.execution import Candidate, ClockTrip, Funds, Outlook
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt, AttemptState
 from payouts.models.chain import ChainState
@@ -46,7 +46,9 @@ def _round() -> int:
     if shut is not None:
         PayoutManager.hold(queue.due(now), shut.reason, detail=shut.sentence)
         return 0
-    return _release(state, now)
+    released = _release(state, now)
+    gates.tell_of_funds(set(queue.due(now).values_list("hold_reason", flat=True)))
+    return released
 
 
 def withdraw_unsigned() -> int:
@@ -66,13 +68,15 @@ def withdraw_unsigned() -> int:
 
 
 def _release(state: ChainState, now: datetime) -> int:
-    picked = queue.pick(now)
+    outlook = _outlook(state)
+    picked = queue.pick(now, Funds.left(outlook).usdt)
     going = [payout.pk for payout in picked.going]
+    looked_at = [*going, *(pk for pks in picked.waiting.values() for pk in pks)]
     for router, reason in picked.shut.items():
-        PayoutManager.hold(queue.due(now).filter(router_type=router).exclude(pk__in=going), reason)
+        PayoutManager.hold(queue.due(now).filter(router_type=router).exclude(pk__in=looked_at), reason)
     for reason, pks in picked.waiting.items():
         PayoutManager.hold(Payout.objects.filter(pk__in=pks), reason)
-    if not picked.going:
+    if not going:
         return 0
     try:
         check = Preflight.of(state)
@@ -93,10 +97,17 @@ def _release(state: ChainState, now: datetime) -> int:
     if not candidates:
         return 0
     try:
-        return len(PayoutManager.release(candidates, _outlook(state)))
+        released = len(PayoutManager.release(candidates, outlook))
     except ClockTrip as trip:
         PayoutManager.hold(queue.due(now), HoldReason.CLOCK, detail=str(trip))
         return 0
+    short_of_trx = Payout.objects.filter(
+        pk__in=[c.payout_pk for c in candidates], hold_reason=HoldReason.TREASURY_TRX
+    )
+    if not released and short_of_trx.exists():
+        # Every transfer burns about the same: the others needn't be asked about.
+        PayoutManager.hold(queue.due(now), HoldReason.TREASURY_TRX)
+    return released
 
 
 def _outlook(state: ChainState) -> Outlook:

@@ -26,7 +26,7 @@ class TokenAuthentication(JWTAuthentication):
     def get_user(self, validated_token: Token) -> Any:
         """The user's row as it is now, so that a role or an account taken away counts at once."""
         user = User.objects.filter(public_id=_uuid(validated_token["sub"]), is_active=True).first()
-        if user is None:
+        if user is None or _is_ended(validated_token, user):
             raise errors.MissingToken
         return user
 
@@ -39,6 +39,11 @@ class OptionalTokenAuthentication(TokenAuthentication):
             return super().authenticate(request)
         except errors.MissingToken:
             return None
+
+
+def _is_ended(token: Token, user: User) -> bool:
+    """Whether the user's sessions and tokens were ended after this one was made (`iat` is in whole seconds)."""
+    return user.signed_out_at is not None and token["iat"] <= user.signed_out_at.timestamp()
 
 
 def _uuid(text: Any) -> uuid.UUID:

@@ -17,10 +17,24 @@ class User(AbstractUser):
 
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.END_USER)
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    # Staff alone: who asked for the account, and who agreed; both empty for the first two (`manage.py bootstrap`).
+    created_by = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    confirmed_by = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    # The one person who may make the account's one-time password, once.
+    password_owed_by = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    # The password was made for its owner and must be changed first; after this moment it opens nothing.
+    one_time_until = models.DateTimeField(null=True)
+    # Sessions and tokens from before this moment have ended (the machine's clock, as theirs).
+    signed_out_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(confirmed_by__isnull=True)
+                | ~models.Q(confirmed_by=models.F("created_by")),
+                name="user_confirmed_by_another",
+            ),
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -39,5 +53,45 @@ class User(AbstractUser):
         """What the role's row in the contract grants (`payment:create`, …)."""
         return roles.PERMISSIONS[self.role]
 
+    @property
+    def must_change_password(self) -> bool:
+        return self.one_time_until is not None
+
     def may(self, permission: str) -> bool:
         return self.is_active and permission in self.permissions
+
+
+class RecoveryCode(models.Model):
+    """One of ten codes for who lost the authenticator; the code itself is shown once and kept nowhere."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    digest = models.CharField(max_length=64)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "digest"], name="recovery_code_once")]
+
+    def __str__(self) -> str:
+        return f"recovery code of {self.user}"
+
+
+class LoginAttempts(models.Model):
+    """Failed logins by account, by address, and by both; `blocked_until` is on the machine's clock.
+
+    The account is kept as a digest: people type passwords into the wrong box.
+    """
+
+    account = models.CharField(max_length=64, blank=True)
+    address = models.CharField(max_length=100, blank=True)
+    failures = models.IntegerField(default=0)
+    last_at = models.DateTimeField()
+    blocked_until = models.DateTimeField()
+    # What the account's owner hears of at the next login.
+    untold = models.IntegerField(default=0)
+    untold_since = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "address"], name="login_attempts_once")]
+
+    def __str__(self) -> str:
+        return f"{self.failures} failed logins"

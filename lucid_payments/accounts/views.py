@@ -33,7 +33,8 @@ class TokenView(LucidView):
         credentials = CredentialsSerializer(data=request.data)
         credentials.is_valid(raise_exception=True)
         user = authenticate(request._request, **credentials.validated_data)
-        if not isinstance(user, User):
+        # A one-time password is for choosing another one, in the back office.
+        if not isinstance(user, User) or user.must_change_password:
             raise errors.MissingToken
         with transaction.atomic():
             log.record("token.issued", actor=user, subject=user, request_id=request_id_of(request._request))

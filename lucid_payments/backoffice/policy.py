@@ -20,6 +20,8 @@ class Area(StrEnum):
     LEDGER = "ledger"
     EVENTS = "events"
     AUDIT = "audit"
+    ACTS = "acts"
+    PEOPLE = "people"
 
 
 READERS: Final[dict[Area, frozenset[Role]]] = {
@@ -30,6 +32,8 @@ READERS: Final[dict[Area, frozenset[Role]]] = {
     Area.LEDGER: frozenset({Role.ADMIN, Role.PAYOUT_APPROVER, Role.AUDITOR}),
     Area.EVENTS: frozenset({Role.ADMIN, Role.AUDITOR}),
     Area.AUDIT: frozenset({Role.ADMIN, Role.COMPLIANCE_OFFICER, Role.AUDITOR}),
+    Area.ACTS: BACK_OFFICE,
+    Area.PEOPLE: frozenset({Role.ADMIN, Role.AUDITOR}),
 }
 
 

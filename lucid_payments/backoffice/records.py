@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
@@ -136,7 +136,7 @@ class RecordAdmin(_ModelAdmin):
         rows = self.get_queryset(request)
         try:
             row = rows.filter(**{self.page_key: key}).first() if "\0" not in key else None
-        except ValueError:
+        except (ValueError, ValidationError):
             row = None
         if row is None:
             raise Http404

@@ -63,9 +63,7 @@ def represent(
         "fee_trx": to_decimal(attempt.fee) if attempt and attempt.fee is not None else None,
         "hold_reason": payout.hold_reason,
         "failure": _failure(payout),
-        "estimated_completion": estimates.completion(
-            payout, attempt, at, forecast.starts([payout], at) if starts is None else starts
-        ),
+        "estimated_completion": estimates.completion(payout, attempt, at, known),
         "created_at": payout.created_at,
         "confirmed_at": payout.ended_at if payout.status == PayoutStatus.CONFIRMED else None,
         "request_id": payout.request_id or None,

@@ -14,6 +14,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from lucid_payments.accounts.models import User
+from lucid_payments.backoffice import factor
 from tests.payouts.admin import world
 
 FLAGS = (
@@ -50,12 +51,14 @@ class Office:
     def go(self, path: str) -> None:
         self.page.goto(f"{self.url}{path}")
 
-    def log_in(self, name: str, password: str = world.PASSWORD, code: str = "") -> None:
-        """Fill in the form as a person does."""
+    def log_in(self, name: str, password: str = world.PASSWORD, code: str | None = None) -> None:
+        """Fill in the form as a person does, with the authenticator's code unless another is given."""
+        if code is None:
+            code = world.code_of(self.users[name]) if factor.has_one(self.users[name]) else ""
         self.go("/admin/login/")
         self.page.get_by_label("User name").fill(name)
         self.page.get_by_label("Password").fill(password)
-        self.page.get_by_label("Authenticator code").fill(code)
+        self.page.get_by_label("Authenticator or recovery code").fill(code)
         self.page.get_by_role("main").get_by_role("button", name="Log in").click()
 
     @property

@@ -23,6 +23,7 @@ from payouts.devnet.client import DevnetControl
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 240
 STOP_SECONDS = 30
+TREASURY_SUN = 1_000_000 * 1_000_000
 # Limits per caller and minute out of the way: what is measured is the payouts' way, not the fence before it.
 NO_REQUEST_LIMITS = {"RATE_LIMIT_FACTOR": "100000"}
 
@@ -60,6 +61,8 @@ def running(port: int, *, latency_ms: int = 20, **settings: str) -> Iterator[Sta
             try:
                 facts = _wait_until_ready(process, folder, log.name)
                 stack = Stack(folder, {**facts, "database_url": _database_url(folder)})
+                # 2,000 transfers to new recipients burn 13 TRX each.
+                stack.devnet.fund(facts["treasury_address"], trx_sun=TREASURY_SUN)
                 stack.devnet.latency(latency_ms)
                 yield stack
             finally:

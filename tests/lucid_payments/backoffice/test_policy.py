@@ -10,10 +10,10 @@ from lucid_payments.accounts.roles import Role
 from lucid_payments.backoffice import policy
 from lucid_payments.backoffice.policy import Area
 
-ALL = {"payouts", "limits", "chain", "alarms"}
+ALL = {"payouts", "limits", "chain", "alarms", "acts"}
 READS = {
-    "admin": ALL | {"ledger", "events", "audit"},
-    "auditor": ALL | {"ledger", "events", "audit"},
+    "admin": ALL | {"ledger", "events", "audit", "people"},
+    "auditor": ALL | {"ledger", "events", "audit", "people"},
     "payout_approver": ALL | {"ledger"},
     "compliance_officer": ALL | {"audit"},
     "end_user": set(),

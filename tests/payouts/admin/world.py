@@ -56,11 +56,11 @@ def _hash() -> str:
     return make_password(PASSWORD)
 
 
-def user(role: str, *, second_factor: bool = False) -> User:
-    """A user named after the role; with `second_factor` a confirmed TOTP device too."""
-    made = User(username=role, password=_hash(), role=role)
+def user(role: str, *, second_factor: bool = True, name: str = "") -> User:
+    """A user, named after the role unless there is a `name`; staff with a confirmed TOTP device."""
+    made = User(username=name or role, password=_hash(), role=role)
     made.save()
-    if second_factor:
+    if second_factor and made.is_back_office:
         TOTPDevice.objects.create(user=made, name="authenticator", confirmed=True)
     return made
 
@@ -140,7 +140,7 @@ def transfer(of: Payout, kind: str, **fields: Any) -> LedgerTransfer:
 
 def everything() -> dict[str, User]:
     """Every state and hold, full limits, alarms, and text that would run if it weren't escaped; users by role."""
-    users = {role.value: user(role, second_factor=role == Role.ADMIN) for role in Role}
+    users = {role.value: user(role) for role in Role}
     everything_of(users["service"])
     payout(
         users["node_operator"], reason=INJECTION, session_id="<b>session</b>", node_id="node-7",
@@ -226,6 +226,8 @@ LISTS = {
     "/admin/payouts/ledgertransfer/": "ledger",
     "/admin/audit/auditentry/": "audit",
     "/admin/events/event/": "events",
+    "/admin/backoffice/twopersonact/": "acts",
+    "/admin/accounts/user/": "people",
 }
 
 

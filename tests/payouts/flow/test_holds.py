@@ -13,7 +13,7 @@ from django.conf import settings
 from lucid_payments import clock
 from lucid_payments.events.models import Event
 from payouts import watching
-from payouts.models import Alarm, NodeAnswer, Payout
+from payouts.models import Alarm, ChainState, NodeAnswer, Payout
 from payouts.release import release_due
 from payouts.sending import send_due
 from routers import killswitch
@@ -160,9 +160,26 @@ def test_treasury_usdt_until_it_is_topped_up(world: World, settings: Any) -> Non
     assert Payout.objects.filter(status="confirmed").count() == len(paid)
     waits(short, "treasury_usdt")
     world.devnet.fund(settings.TREASURY_ADDRESS, usdt=USDT, mine=True)
+    assert Alarm.objects.filter(kind="treasury_usdt", cleared_at=None).count() == 1
     world.settle()
     short.refresh_from_db()
     assert (short.status, short.retries) == ("confirmed", 0)
+    assert not Alarm.objects.filter(kind="treasury_usdt", cleared_at=None).exists()
+
+
+def test_a_payout_above_the_treasurys_funds_doesnt_stop_a_smaller_one(world: World) -> None:
+    chain_state = ChainState.objects.filter(pk=1)
+    world.pass_by(15)
+    large = world.create(9 * USDT)
+    small = world.create(2 * USDT, to=RECIPIENTS[1])
+    watching.poll()
+    world.signer_lives()
+    chain_state.update(treasury_usdt=7 * USDT)
+    release_due()
+    large.refresh_from_db()
+    small.refresh_from_db()
+    assert (large.status, large.hold_reason) == ("scheduled", "treasury_usdt")
+    assert small.status == "released"
 
 
 def test_treasury_trx_while_the_fee_would_be_above_our_cap(world: World) -> None:
@@ -179,12 +196,15 @@ def test_treasury_trx_while_the_fee_would_be_above_our_cap(world: World) -> None
 def test_treasury_trx_while_there_is_too_little_to_burn(world: World) -> None:
     world.devnet.fault("patch", "wallet/getaccount", patch={"balance": 5 * USDT})
     world.pass_by(15)
-    payout = world.create()
+    payout, other = world.create(), world.create(to=RECIPIENTS[1])
     world.tick()
     waits(payout, "treasury_trx")
+    waits(other, "treasury_trx")
+    assert Alarm.objects.filter(kind="treasury_trx", cleared_at=None).count() == 1
     world.devnet.clear_faults()
     world.pass_by(15)
     goes(world, payout)
+    assert not Alarm.objects.filter(kind="treasury_trx", cleared_at=None).exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,182 @@
+"""The confirm page of an act: GET shows what is and what will happen, POST does it or asks a second person.
+
+Between the two stand: CSRF, the version that was looked at, a reason, a fresh second factor, and a token that one
+act spends. Any of them missing leaves everything as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from django import forms
+from django.contrib import messages
+from django.core.validators import MinLengthValidator
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from lucid_payments.accounts.models import User
+from lucid_payments.api.request_id import request_id_of
+from lucid_payments.backoffice import acts, factor, second_person, tokens
+from lucid_payments.backoffice.acts import Act, ActRefused, ChangedSince, Outcome, Performance
+
+CHANGED: Final = "This has changed since you looked. Read it again: nothing was done."
+DONE_ALREADY: Final = "This form was sent before, or is older than half an hour. Nothing was done again."
+ASKED: Final = "A second person must confirm this within an hour. It waits in their queue."
+
+
+class Replayed(ActRefused):
+    """The form's token is spent."""
+
+
+class ReasonForm(forms.Form):
+    """The reason, and a code where the factor isn't fresh."""
+
+    reason = forms.CharField(label="Reason", max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
+    code = forms.CharField(
+        label="Authenticator or recovery code",
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "spellcheck": "false"}),
+    )
+    version = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    token = forms.CharField(max_length=300, widget=forms.HiddenInput)
+
+    def __init__(
+        self, data: Any = None, *, minimum_reason: int, asks_code: bool, initial: dict[str, Any]
+    ) -> None:
+        super().__init__(data, initial=initial)
+        reason = cast(forms.CharField, self.fields["reason"])
+        reason.required = minimum_reason > 0
+        reason.widget.attrs["minlength"] = str(minimum_reason)
+        reason.help_text = (
+            f"At least {minimum_reason} characters." if minimum_reason else "Not needed."
+        ) + " It stands in the audit log."
+        reason.validators.append(MinLengthValidator(minimum_reason))
+        if not asks_code:
+            del self.fields["code"]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One request to one act's page."""
+
+    request: HttpRequest
+    act: Act
+    key: str
+    site_context: dict[str, Any]
+
+    @property
+    def user(self) -> User:
+        return cast(User, self.request.user)
+
+    def answer(self) -> HttpResponse:
+        if self.request.method not in ("GET", "HEAD", "POST"):
+            return HttpResponseNotAllowed(("GET", "HEAD", "POST"))
+        subject = self.act.find(self.key)
+        verdict = self.act.allowed(self.user, subject)
+        if not verdict:
+            return self._show(subject, refusal=verdict.reason, status=403)
+        return self._post(subject) if self.request.method == "POST" else self._show(subject)
+
+    def _post(self, subject: Any) -> HttpResponse:
+        form = self._form(self.request.POST)
+        questions = self._questions(subject, self.request.POST)
+        if not all([form.is_valid(), questions is None or questions.is_valid()]):
+            return self._show(subject, form=form, questions=questions)
+        if "code" in form.cleaned_data and not factor.prove(
+            self.request, form.cleaned_data["code"], request_id=request_id_of(self.request)
+        ):
+            form.add_error("code", factor.WRONG)
+            return self._show(subject, form=form, questions=questions)
+        data = questions.cleaned_data if questions is not None else {}
+        try:
+            outcome = self._act(form.cleaned_data, data)
+        except Replayed as replayed:
+            messages.warning(self.request, str(replayed))
+            return HttpResponseRedirect(self.request.path)
+        except ChangedSince as changed:
+            return self._show(self.act.find(self.key), questions=questions, refusal=str(changed), status=409)
+        except ActRefused as refused:
+            return self._show(subject, form=form, questions=questions, refusal=str(refused), status=409)
+        return finish(self.request, self.site_context, self.act.title, outcome)
+
+    @transaction.atomic
+    def _act(self, answers: dict[str, Any], data: dict[str, Any]) -> Outcome:
+        """Everything or nothing: a refusal gives the token back too."""
+        request_id = request_id_of(self.request)
+        if not tokens.spend(answers["token"], self.user, self.request.path):
+            raise Replayed(DONE_ALREADY)
+        subject = self.act.lock(self.key)
+        if self.act.version(subject) != answers["version"]:
+            raise ChangedSince(CHANGED)
+        verdict = self.act.allowed(self.user, subject)
+        if not verdict:
+            raise ActRefused(verdict.reason)
+        reason = answers["reason"]
+        if self.act.needs_second(subject, data):
+            second_person.ask(
+                self.act, self.key, subject, data=data, actor=self.user, reason=reason, request_id=request_id
+            )
+            return Outcome(ASKED, reverse("admin:backoffice_twopersonact_changelist"))
+        return self.act.perform(
+            subject,
+            Performance(actor=self.user, confirmer=None, reason=reason, data=data, request_id=request_id),
+        )
+
+    def _form(self, data: Any = None) -> ReasonForm:
+        return ReasonForm(
+            data,
+            minimum_reason=self.act.minimum_reason,
+            asks_code=not factor.is_fresh(self.request),
+            initial={"token": tokens.make(self.user, self.request.path)},
+        )
+
+    def _questions(self, subject: Any, data: Any = None) -> forms.Form | None:
+        if self.act.form_class is None:
+            return None
+        return self.act.form_class(data, initial=self.act.initial(subject))
+
+    def _show(
+        self,
+        subject: Any,
+        *,
+        form: ReasonForm | None = None,
+        questions: forms.Form | None = None,
+        refusal: str = "",
+        status: int = 200,
+    ) -> HttpResponse:
+        if form is None:
+            form = self._form()
+            form.initial["version"] = self.act.version(subject)
+        data = questions.cleaned_data if questions is not None and questions.is_valid() else {}
+        context = {
+            **self.site_context,
+            "title": self.act.title,
+            "act": self.act,
+            "subject_label": self.act.label(subject),
+            "facts": self.act.facts(subject).items(),
+            "consequences": self.act.consequences(subject, data),
+            "two_people": self.act.needs_second(subject, data),
+            "form": form,
+            "questions": questions or self._questions(subject),
+            "refusal": refusal,
+            "may_act": bool(self.act.allowed(self.user, subject)),
+        }
+        return TemplateResponse(self.request, "admin/acts/confirm.html", context, status=status)
+
+
+def finish(request: HttpRequest, site_context: dict[str, Any], title: str, outcome: Outcome) -> HttpResponse:
+    """Away from the form; secrets alone are shown on the answer itself, which is the only time."""
+    url = outcome.url or reverse("admin:index")
+    if outcome.secrets:
+        context = {**site_context, "title": title, "outcome": outcome, "url": url}
+        return TemplateResponse(request, "admin/acts/secrets.html", context)
+    messages.success(request, outcome.message)
+    return HttpResponseRedirect(url)
+
+
+def page(request: HttpRequest, kind: str, key: str, site_context: dict[str, Any]) -> HttpResponse:
+    """The page of the act `kind` on the subject `key`. Raises Http404."""
+    return Page(request, acts.of_kind(kind), key, site_context).answer()

@@ -1,0 +1,49 @@
+"""Telling people by e-mail that something waits for them: no name, no amount and no reason is in it.
+
+The mail leaves from a worker after the commit. A mail server that is away costs a line in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from typing import Final
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import transaction
+
+from lucid_payments import nudge
+from lucid_payments.accounts.models import User
+from lucid_payments.accounts.roles import Role
+from lucid_payments.backoffice.models import TwoPersonAct
+
+TASK: Final = "lucid_payments.backoffice.tasks.mail_waiting_act"
+SUBJECT: Final = "Lucid Payments: an act waits for a second person"
+BODY: Final = (
+    "Somebody asked for an act that needs a second person. It is over in an hour.\n"
+    'Log in to the back office and open "Waiting for a second person" (number {number}).\n'
+)
+
+logger = logging.getLogger(__name__)
+
+
+def ask_for_second_person(act: TwoPersonAct, roles: Collection[Role]) -> None:
+    """Mail whoever may confirm, once the transaction has committed; nothing where no mail server is set."""
+    if not settings.EMAIL_HOST:
+        return
+    who = User.objects.filter(role__in=roles, is_active=True).exclude(pk=act.asked_by_id).exclude(email="")
+    addresses = sorted(who.values_list("email", flat=True))
+    number = act.pk
+    transaction.on_commit(
+        lambda: nudge.send_each(TASK, number=number, addresses=addresses) if addresses else None, robust=True
+    )
+
+
+def mail(number: int, addresses: Collection[str]) -> None:
+    """One mail a person, so that nobody reads the others' addresses."""
+    for address in addresses:
+        try:
+            send_mail(SUBJECT, BODY.format(number=number), None, [address])
+        except OSError as error:
+            logger.warning("mail not sent", extra={"error": type(error).__name__, "act": number})
