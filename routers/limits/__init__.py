@@ -1,6 +1,6 @@
 """The limit gate: windows that fill and end by themselves, and what two people let through on top."""
 
-from routers.limits.room import Room, give_back, locked_room, post, reserve, room
+from routers.limits.gate import Room, give_back, locked_room, post, reserve, room
 from routers.limits.waivers import TooLate, ask_waiver, confirm_waiver, missing_for_reset
 from routers.limits.windows import Claim, Slot, WindowFull, starts_of
 

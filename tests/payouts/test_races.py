@@ -24,6 +24,7 @@ from payouts.models.payout import HoldReason
 from payouts.settlement import Outcome
 from payouts.tron.answers import BlockHeader
 from payouts.tron.networks import NETWORKS
+from routers.breakers import rules
 from routers.models import LimitWindow
 from tests.policies import V0, set_policy
 
@@ -311,8 +312,11 @@ def test_verdicts_that_contradict_one_another_end_in_one(service: User) -> None:
     books_balance(posted=5 * USDT if attempt.state == "succeeded" else 0, reserved=0)
 
 
-def test_settling_and_releasing_at_once_never_deadlock(service: User) -> None:
+def test_settling_and_releasing_at_once_never_deadlock(
+    service: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Settlement frees windows and books while releases take of the same rows."""
+    monkeypatch.setattr(rules, "CONSECUTIVE", 100)  # three failures would open the breaker
     set_policy(V0, in_flight=10)
     going = payouts(service, 6)
     for payout in going:
