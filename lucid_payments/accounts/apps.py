@@ -4,3 +4,7 @@ from django.apps import AppConfig
 class AccountsConfig(AppConfig):
     name = "lucid_payments.accounts"
     label = "accounts"
+
+    def ready(self) -> None:
+        # For the acts that it registers, in commands and workers too.
+        from lucid_payments.accounts import staff_acts  # noqa: F401

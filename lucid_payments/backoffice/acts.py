@@ -127,7 +127,7 @@ _KINDS: Final[dict[str, Act]] = {}
 
 
 def register(act: Act) -> Act:
-    """Put a kind on the site; apps do it when their admin module is imported."""
+    """Make a kind known; apps do it in `AppConfig.ready`, so that pages, commands and workers know the same ones."""
     _KINDS[act.kind] = act
     return act
 

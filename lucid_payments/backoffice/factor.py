@@ -35,16 +35,21 @@ def device_accepting(user: User, code: str) -> TOTPDevice | None:
         return next((device for device in devices if code and device.verify_token(code)), None)
 
 
-def prove(request: HttpRequest, code: str, *, request_id: str = "") -> bool:
-    """Take an authenticator's or a recovery code; True makes the session's factor fresh."""
-    user = request.user
-    if not isinstance(user, User):
-        return False
+def accepts(user: User, code: str, *, request_id: str = "") -> bool:
+    """Take an authenticator's or a recovery code of `user`, each once; commands ask it where there is no session."""
     code = code.replace(" ", "")
-    proved = device_accepting(user, code) is not None if code.isdecimal() else recover(user, code, request_id)
-    if proved:
-        mark(request)
-    return proved
+    if code.isdecimal():
+        return device_accepting(user, code) is not None
+    return recover(user, code, request_id)
+
+
+def prove(request: HttpRequest, code: str, *, request_id: str = "") -> bool:
+    """Take a code of the session's user; True makes the session's factor fresh."""
+    user = request.user
+    if not isinstance(user, User) or not accepts(user, code, request_id=request_id):
+        return False
+    mark(request)
+    return True
 
 
 def mark(request: HttpRequest) -> None:
@@ -59,11 +64,6 @@ def is_fresh(request: HttpRequest) -> bool:
         return False
     age = timezone.now().timestamp() - proved
     return bool(0 <= age <= FRESH_FOR.total_seconds())
-
-
-def ask_again(request: HttpRequest) -> None:
-    """Forget the proof: the next act asks for a code."""
-    request.session.pop(_PROVED, None)
 
 
 def recover(user: User, code: str, request_id: str) -> bool:

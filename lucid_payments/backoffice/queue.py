@@ -65,7 +65,7 @@ class TwoPersonActAdmin(RecordAdmin):
     page_template = "admin/acts/act.html"
     change_list_template = "admin/acts/queue.html"
     list_display = (
-        "number_shown", "title_shown", "subject_label", "asked_by_shown", "age_shown", "left_shown", "state_shown",
+        "number_shown", "title_shown", "subject_shown", "asker_shown", "asked_shown", "over_shown", "state_shown",
     )  # fmt: skip
     list_select_related = ("asked_by",)
 
@@ -127,6 +127,9 @@ class TwoPersonActAdmin(RecordAdmin):
             asks_code=not factor.is_fresh(request),
             initial={"version": row.version, "token": tokens.make(cast(User, request.user), request.path)},
         )
+        form.fields[
+            "reason"
+        ].help_text = "Needed to refuse, with at least 10 characters. It stands in the audit log."
         if data is not None and "code" in form.fields:
             form.fields["code"].required = data.get("decision") == "confirm"
         return form
@@ -181,19 +184,19 @@ class TwoPersonActAdmin(RecordAdmin):
         return acts.titles().get(row.kind, row.kind)
 
     @admin.display(description="On")
-    def subject_label(self, row: TwoPersonAct) -> str:
+    def subject_shown(self, row: TwoPersonAct) -> str:
         return row.subject_label
 
     @admin.display(description="Asked by")
-    def asked_by_shown(self, row: TwoPersonAct) -> str:
+    def asker_shown(self, row: TwoPersonAct) -> str:
         return row.asked_by.get_username()
 
     @admin.display(description="Asked (UTC)")
-    def age_shown(self, row: TwoPersonAct) -> SafeString | str:
+    def asked_shown(self, row: TwoPersonAct) -> SafeString | str:
         return formats.moment(row.asked_at)
 
     @admin.display(description="Over (UTC)")
-    def left_shown(self, row: TwoPersonAct) -> SafeString | str:
+    def over_shown(self, row: TwoPersonAct) -> SafeString | str:
         return formats.moment(row.answered_at or row.expires_at)
 
     @admin.display(description="State")

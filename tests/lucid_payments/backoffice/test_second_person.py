@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 from pytest_django import Settings
 
 from lucid_payments import clock
@@ -170,6 +170,26 @@ def test_refused_and_withdrawn_acts_stay_undone(asker: User, second: User, subje
         with pytest.raises(ActRefused, match="somebody was first"):
             second_person.confirm(row.pk, actor=second)
     assert role_of(subject) == "auditor"
+
+
+@pytest.mark.parametrize(
+    "change", [{"data": {"role": "admin"}}, {"version": "0" * 64}, {"reason": "another"}, {"kind": "other"}]
+)
+def test_the_database_keeps_what_was_asked(asker: User, subject: User, change: dict[str, Any]) -> None:
+    row = ask(asker, subject)
+
+    with pytest.raises(ProgrammingError, match="stays as it was asked"), transaction.atomic():
+        TwoPersonAct.objects.filter(pk=row.pk).update(**change)
+    with pytest.raises(ProgrammingError, match="stays as it was asked"), transaction.atomic():
+        row.delete()
+
+
+def test_the_database_keeps_an_answer(asker: User, second: User, subject: User) -> None:
+    row = ask(asker, subject)
+    second_person.refuse(row.pk, actor=second, reason="not what we agreed")
+
+    with pytest.raises(ProgrammingError, match="stays as it was asked"), transaction.atomic():
+        TwoPersonAct.objects.filter(pk=row.pk).update(state=ActState.ASKED, answered_at=None)
 
 
 def test_the_same_act_waits_once(asker: User, second: User, subject: User) -> None:
