@@ -39,9 +39,22 @@ GROUPS = (
 )
 
 
-def selection(left_out: Iterable[Group], *, prove: bool) -> str:
+def selection(left_out: Iterable[Group], *first: str) -> str:
     """pytest's `-m` expression."""
-    return " and ".join(["prove" if prove else "not prove", *(f"not {group.name}" for group in left_out)])
+    return " and ".join([*first, *(f"not {group.name}" for group in left_out)])
+
+
+def commands(left_out: Iterable[Group], *, prove: bool) -> list[list[str]]:
+    """pytest's arguments of each run. What must be alone comes first, so that the whole suite's closing line
+    is the last one.
+    """
+    if prove:
+        return [["-m", selection(left_out, "prove")]]
+    measured = ["--cov", "--cov-append"]
+    alone = ["-m", selection(left_out, "not prove", "alone"), "--cov", "--cov-report=", "--cov-fail-under=0"]
+    workers = os.environ.get("TEST_WORKERS", "2")
+    others = ["-m", selection(left_out, "not prove", "not alone"), "-n", workers, *measured]
+    return [alone, [*others, "--cov-report=term:skip-covered"]]
 
 
 def is_used(group: Group) -> bool:
@@ -67,12 +80,12 @@ def run(arguments: list[str]) -> int:
     left_out = [group for group in used if group.missing()]
     if any(group.name == "tronweb" and group not in left_out for group in used):
         install_node_modules()
-    command = [sys.executable, "-m", "pytest", "-q", "-m", selection(left_out, prove=prove)]
-    if not prove:
-        command += ["-n", os.environ.get("TEST_WORKERS", "2"), "--cov", "--cov-report=term:skip-covered"]
-    status = subprocess.run([*command, *rest], cwd=TESTS.parent, check=False).returncode
-    if prove and status == NO_TESTS_COLLECTED:
-        status = 0
+    status = 0
+    for options in commands(left_out, prove=prove):
+        command = [sys.executable, "-m", "pytest", "-q", *options, *rest]
+        ended = subprocess.run(command, cwd=TESTS.parent, check=False).returncode
+        # Arguments may leave one of the runs without a test.
+        status = status or (0 if ended == NO_TESTS_COLLECTED else ended)
     for group in left_out:
         print(f"left out: {group.name} (missing: {', '.join(group.missing())}; Debian: {group.debian})")
     if left_out and os.environ.get("REQUIRE_ALL") == "1":

@@ -68,6 +68,7 @@ def test_a_kill_loses_no_solid_block(tmp_path: Path) -> None:
         assert row["txid"] == txids[-1]
 
 
+@pytest.mark.alone
 def test_snapshots_are_closer_than_solid_is(tmp_path: Path) -> None:
     path = tmp_path / "devnet.json"
     options = ["--block-seconds", "0.2", "--snapshot", str(path), "--snapshot-seconds", "0.2"]

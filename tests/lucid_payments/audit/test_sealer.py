@@ -19,6 +19,9 @@ INSERT = """INSERT INTO audit_auditentry
     (actor_label, action, object_type, object_id, object_label, request_id, details)
     VALUES ('system', 'late', '', '', '', '', '{}')"""
 
+# The sealer waits for every transaction of the cluster, other tests' databases included.
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def other(cloned_database: str, servers: environment.TestServers) -> psycopg.Connection[tuple[object, ...]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lucid_payments.audit import tasks
 from lucid_payments.audit.models import AuditSeal
 from lucid_payments.celery import app
 from tests.lucid_payments.audit.conftest import write_entries
 
 
+@pytest.mark.alone
 def test_the_task_seals_what_waits(cloned_database: str) -> None:
     write_entries(2)
     tasks.seal()

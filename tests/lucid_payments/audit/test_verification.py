@@ -46,6 +46,9 @@ TAMPERED = [
     ("UPDATE audit_audithead SET hash = repeat('0', 64)", "Forged"),
 ]
 
+# The sealer waits for every transaction of the cluster, other tests' databases included.
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def sealed_log(cloned_database: str, seal_key: None) -> None:

@@ -15,6 +15,9 @@ from tests.policies import V0, set_policy
 
 __all__ = ["devnet", "devnet_process"]
 
+# Wednesday 2026-11-18, 10:20 UTC: far from the turn of any window, whenever the tests run.
+BEGINNING_MS = 1_794_997_200_000
+
 
 @contextmanager
 def running_world(devnet: RunningDevnet, settings: Any, folder: Path) -> Iterator[World]:
@@ -27,6 +30,7 @@ def running_world(devnet: RunningDevnet, settings: Any, folder: Path) -> Iterato
     forget_process_state()
     service = User.objects.create_user(username="service", password=None, role="service")
     running = World(devnet=devnet.control, service=service)
+    running.devnet.reset(now_ms=BEGINNING_MS)
     clock.freeze(clock.from_ms(running.devnet.now_ms()))
     running.start()
     # A share of the router's own has tests of its own.
