@@ -6,9 +6,11 @@ class PayoutsConfig(AppConfig):
 
     def ready(self) -> None:
         from lucid_payments.api.health_checks import register_check
-        from payouts import checks, health, outcomes  # noqa: F401 - the checks register themselves
+        from payouts import checks, health, held, outcomes  # noqa: F401 - the checks register themselves
         from routers import breakers
+        from routers import held as waiting
 
         register_check("tron", health.tron)
         register_check("circuit_breaker", health.circuit_breaker)
         breakers.register_source(outcomes.Attempts())
+        waiting.register_source(held.Payouts())

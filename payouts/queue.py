@@ -60,7 +60,7 @@ def pick(now: datetime, usdt: int) -> Picked:
     first = _waited_a_day(now, policies, free)
     patient = {payout.pk for payout in first}
     queue = _probes(now, doors) + first
-    queue += [payout for payout in _in_order(now, free) if payout.pk not in patient]
+    queue += [payout for payout in in_order(now, free) if payout.pk not in patient]
     room = limits.room(now, [claim_of(payout) for payout in queue])
     slots, suspects = Slots.free(policies), recovery.suspects()
     picked = Picked(shut=doors.shut | dict.fromkeys(doors.probes, HoldReason.BREAKER))
@@ -108,8 +108,8 @@ def _waited_a_day(now: datetime, policies: Policies, routers: Collection[str]) -
     return sorted(found, key=_rank)
 
 
-def _in_order(now: datetime, routers: Collection[str]) -> list[Payout]:
-    """The head of each router's queue, so that one whose windows are full doesn't hide the other's."""
+def in_order(now: datetime, routers: Collection[str]) -> list[Payout]:
+    """The head of each router's queue, so that one whose windows are full doesn't hide the other's; in order."""
     found: list[Payout] = []
     for router in routers:
         found += _ordered(due(now).filter(router_type=router))[:LOOK_AHEAD]

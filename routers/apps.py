@@ -5,6 +5,7 @@ class RoutersConfig(AppConfig):
     name = "routers"
 
     def ready(self) -> None:
-        from routers import metrics
+        # The acts register themselves, for commands and workers too.
+        from routers import acts, metrics  # noqa: F401
 
         metrics.register()

@@ -43,6 +43,14 @@ class Outcome:
     secrets: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A link to what can be asked for where this can't be done any more."""
+
+    words: str
+    url: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
     """One act being done: in one transaction, on a locked subject. `confirmer` is None for one person's act."""
@@ -103,6 +111,10 @@ class Act:
     def allowed(self, user: Any, subject: Any) -> Verdict:
         """Whether this person may do this to this subject now; asked by button, page, and again when it is done."""
         return may_act(user, self.roles)
+
+    def instead(self, subject: Any) -> Alternative | None:
+        """What is offered where the act came too late for its subject."""
+        return None
 
     def consequences(self, subject: Any, data: Mapping[str, Any]) -> list[str]:
         """Sentences of what will happen, in figures where there are some. `data` is empty before it is filled in."""

@@ -162,6 +162,7 @@ class Page:
             "form": form,
             "questions": questions or self._questions(subject),
             "refusal": refusal,
+            "instead": self.act.instead(subject),
             "may_act": bool(self.act.allowed(self.user, subject)),
         }
         return TemplateResponse(self.request, "admin/acts/confirm.html", context, status=status)

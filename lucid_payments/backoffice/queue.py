@@ -19,7 +19,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.backoffice import acts, confirm, factor, formats, overview, second_person, tokens
-from lucid_payments.backoffice.acts import ActRefused, Outcome
+from lucid_payments.backoffice.acts import ActRefused, Alternative, Outcome
 from lucid_payments.backoffice.confirm import ReasonForm, Replayed
 from lucid_payments.backoffice.formats import Tone
 from lucid_payments.backoffice.models import ActState, TwoPersonAct
@@ -165,6 +165,7 @@ class TwoPersonActAdmin(RecordAdmin):
             "facts": row.facts.items(),
             "consequences": [] if over or changed else _consequences(row),
             "changed": changed,
+            "instead": None if over else _instead(row),
             "over": over,
             "state_words": "Expired" if over and row.state == ActState.ASKED else row.get_state_display(),
             "state_tone": Tone.QUIET if over and row.state == ActState.ASKED else TONES[ActState(row.state)],
@@ -244,6 +245,14 @@ def _changed(row: TwoPersonAct) -> bool:
 def _consequences(row: TwoPersonAct) -> list[str]:
     act = acts.of_kind(row.kind)
     return act.consequences(act.find(row.subject_key), row.data)
+
+
+def _instead(row: TwoPersonAct) -> Alternative | None:
+    act = acts.of_kind(row.kind)
+    try:
+        return act.instead(act.find(row.subject_key))
+    except Http404:
+        return None
 
 
 def _panel(user: User) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The limit gate: windows that fill and end by themselves, and what two people let through on top."""
 
 from routers.limits.gate import Room, give_back, locked_room, post, reserve, room
-from routers.limits.waivers import TooLate, ask_waiver, confirm_waiver, missing_for_reset
+from routers.limits.waivers import TooLate, ask_waiver, ceiling, confirm_waiver, missing_for_reset
 from routers.limits.windows import Claim, Slot, WindowFull, starts_of
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "TooLate",
     "WindowFull",
     "ask_waiver",
+    "ceiling",
     "confirm_waiver",
     "give_back",
     "locked_room",

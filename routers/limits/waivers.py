@@ -54,10 +54,7 @@ def ask_waiver(slot: Slot, amount: int, *, actor: User, reason: str) -> Ask:
 
     Raises ActRefused: `not_admin`, `reason` (20 characters), `too_late`, `amount`, `window`, `ceiling`.
     """
-    _require_running(slot, clock.now())
-    if amount < 1:
-        raise ActRefused("amount", "Give an amount above 0.")
-    _require_below_ceiling(slot, _locked(slot), amount)
+    require_possible(slot, amount)
     proposal = {**_named(slot), "amount": amount}
     return two_people.ask(
         KIND,
@@ -75,9 +72,8 @@ def confirm_waiver(ask: Ask, *, actor: User) -> LimitWaiver:
     confirmed = two_people.confirm(ask, KIND, actor=actor)
     told = confirmed.proposal
     slot = Slot(told["period"], datetime.fromisoformat(told["starts_at"]), told["scope"], told["key"])
-    _require_running(slot, clock.now())
-    window, amount = _locked(slot), int(told["amount"])
-    _require_below_ceiling(slot, window, amount)
+    amount = int(told["amount"])
+    window = require_possible(slot, amount)
     LimitWindow.objects.filter(pk=window.pk).update(waived=F("waived") + amount, reached_at=None)
     waiver = LimitWaiver.objects.create(
         window_id=window.pk,
@@ -96,6 +92,28 @@ def confirm_waiver(ask: Ask, *, actor: User) -> LimitWaiver:
     return waiver
 
 
+def require_possible(slot: Slot, amount: int) -> LimitWindow:
+    """The window, locked, on top of which `amount` base units may be asked for or confirmed now.
+
+    In a transaction. Raises TooLate once it has ended, and ActRefused: `amount`, `window`, `ceiling`.
+    """
+    require_running(slot, clock.now())
+    if amount < 1:
+        raise ActRefused("amount", "Give an amount above 0.")
+    window = locked(slot)
+    _require_below_ceiling(slot, window, amount)
+    return window
+
+
+def ceiling_sentence(period: str) -> str:
+    """Why no more can be waived, and what moves that."""
+    setting = "SIGNER_HOURLY_CAP" if period == WindowPeriod.HOUR else "SIGNER_DAILY_CAP"
+    return (
+        f"The signer signs for at most {format_usdt(ceiling(period))} USDT in one {period} and would refuse the"
+        f" rest. Set {setting} for the signer's process and start it anew to move that."
+    )
+
+
 def _named(slot: Slot) -> dict[str, Any]:
     return {
         "scope": slot.scope,
@@ -105,7 +123,8 @@ def _named(slot: Slot) -> dict[str, Any]:
     }
 
 
-def _require_running(slot: Slot, now: datetime) -> None:
+def require_running(slot: Slot, now: datetime) -> None:
+    """Raises TooLate for a window that has ended, and ActRefused `window` for one that hasn't begun."""
     start = windows.starts_of(now).get(slot.period)
     if start is None or slot.starts_at > start:
         raise ActRefused("window", "Only a window that runs now can be waived.")
@@ -113,13 +132,16 @@ def _require_running(slot: Slot, now: datetime) -> None:
         raise TooLate(slot, Slot(slot.period, start, slot.scope, slot.key))
 
 
-def _locked(slot: Slot) -> LimitWindow:
+def locked(slot: Slot) -> LimitWindow:
     """The window's row, made where nothing was reserved in it yet."""
-    return windows.lock({slot: _cap(slot)})[slot]
+    return windows.lock({slot: cap_in_force(slot)})[slot]
 
 
-def _cap(slot: Slot) -> int:
-    """The cap in force. A creator's depends on the role, which the creator's own row tells."""
+def cap_in_force(slot: Slot) -> int:
+    """The window's cap by the policies of now. A creator's depends on the role, which its own row tells.
+
+    Raises ActRefused `window` for a window that there isn't.
+    """
     policies, cap = policy.current(), None
     if slot.scope in (WindowScope.RECIPIENT, WindowScope.CREATOR) and slot.period != WindowPeriod.DAY:
         raise ActRefused("window", "Recipients and creators are limited by the day alone.")
@@ -139,11 +161,5 @@ def _cap(slot: Slot) -> int:
 
 
 def _require_below_ceiling(slot: Slot, window: LimitWindow, amount: int) -> None:
-    most = ceiling(slot.period)
-    if window.cap + window.waived + amount > most:
-        setting = "SIGNER_HOURLY_CAP" if slot.period == WindowPeriod.HOUR else "SIGNER_DAILY_CAP"
-        raise ActRefused(
-            "ceiling",
-            f"The signer signs for at most {format_usdt(most)} USDT in one {slot.period} and would refuse the rest."
-            f" Set {setting} for the signer's process and start it anew to move that.",
-        )
+    if window.cap + window.waived + amount > ceiling(slot.period):
+        raise ActRefused("ceiling", ceiling_sentence(slot.period))

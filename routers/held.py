@@ -1,0 +1,85 @@
+"""What waits before the gate, and how much of it an act would let go. The app that holds it registers itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from django.core.exceptions import ImproperlyConfigured
+
+from lucid_payments import clock
+from lucid_payments.money import format_usdt
+from routers import killswitch, limits
+from routers.breakers import all_breakers
+from routers.limits import Claim, Slot
+from routers.models import BreakerState
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """So many payouts of so much together, in base units."""
+
+    count: int = 0
+    amount: int = 0
+
+    def __add__(self, other: Sum) -> Sum:
+        return Sum(self.count + other.count, self.amount + other.amount)
+
+    def __str__(self) -> str:
+        return f"{self.count} held payout{'' if self.count == 1 else 's'}, {format_usdt(self.amount)} USDT"
+
+
+class Source(Protocol):
+    def queue(self) -> list[Claim]:
+        """What is due and not released, in the order of release; of each router as far as one round looks."""
+
+    def totals(self) -> dict[tuple[str, str], Sum]:
+        """All that is due and held, by router and hold reason."""
+
+
+_source: Source | None = None
+
+
+def register_source(source: Source) -> None:
+    global _source
+    _source = source
+
+
+def totals() -> dict[tuple[str, str], Sum]:
+    """All that is due and held, by router and hold reason."""
+    return _registered().totals()
+
+
+def open_routers() -> frozenset[str]:
+    """The routers whose payouts go without anybody's help: neither kill switch nor breaker is in their way."""
+    closed = {scope for scope, row in all_breakers().items() if row.state == BreakerState.CLOSED}
+    return frozenset(closed) - killswitch.stopped_routers()
+
+
+def going(routers: Collection[str], waived: Mapping[Slot, int] | None = None) -> Sum:
+    """What the windows have room for, of these routers, with so many base units `waived` on top.
+
+    An estimate: slots in flight, the treasury and the chain may still make a payout wait.
+    """
+    claims = [claim for claim in _registered().queue() if claim.router in routers]
+    room = limits.room(clock.now(), claims)
+    for slot, amount in (waived or {}).items():
+        room.windows[slot].waived += amount
+    found = Sum()
+    for claim in claims:
+        if room.refusal(claim) is None:
+            room.take(claim)
+            found += Sum(1, claim.amount)
+    return found
+
+
+def freed(before: Sum, after: Sum) -> Sum:
+    """What goes after an act and didn't before it; none where another order lets fewer or less go."""
+    return Sum(max(0, after.count - before.count), max(0, after.amount - before.amount))
+
+
+def _registered() -> Source:
+    if _source is None:
+        raise ImproperlyConfigured("No app has registered the payouts that wait.")
+    return _source
