@@ -1,78 +1,58 @@
-"""What the limits have left, and the kill switch."""
+"""Limits and breakers: what the limits have left, what stands in a payout's way, and the acts that move it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from lucid_payments import clock
-from lucid_payments.backoffice import banners, charts, formats, overview
+from lucid_payments.backoffice import banners, formats, overview, sessions
 from lucid_payments.backoffice.banners import Banner, Level
 from lucid_payments.backoffice.filters import ChoiceFilter, DaysFilter
 from lucid_payments.backoffice.policy import Area
-from lucid_payments.backoffice.records import RecordAdmin
+from lucid_payments.backoffice.records import READING, RecordAdmin
 from lucid_payments.backoffice.site import site
-from routers import limits
+from routers import now
+from routers.acts import words
+from routers.breakers import all_breakers
 from routers.choices import RouterType
-from routers.models import KillSwitch, LimitWindow, WindowPeriod, WindowScope
+from routers.models import GLOBAL, BreakerState, KillSwitch, LimitWindow, WindowScope
 
-_SCOPES = {"": "All payouts", RouterType.V0.value: "Router V0", RouterType.KYC.value: "Router KYC"}
-_PERIODS: dict[str, str] = {WindowPeriod.HOUR.value: "Hour", WindowPeriod.DAY.value: "Day"}
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A window of now, with its drawing; amounts in base units."""
-
-    name: str
-    window: LimitWindow
-
-    @property
-    def cap(self) -> int:
-        return self.window.cap + self.window.waived
-
-    @property
-    def free(self) -> int:
-        return self.window.free
-
-    @property
-    def parts(self) -> list[charts.Part]:
-        amounts = [("posted", self.window.posted), ("reserved", self.window.reserved)]
-        return charts.stacked(amounts, self.cap)
-
-
-def bars(scopes: tuple[str, ...] = tuple(_SCOPES)) -> list[Bar]:
-    """The windows of this hour and this day, for all payouts and for each router."""
-    found = {(slot.key, slot.period): window for slot, window in limits.room(clock.now()).windows.items()}
-    return [
-        Bar(f"{_SCOPES[scope]}, this {_PERIODS[period].lower()}", found[scope, period])
-        for scope in scopes
-        for period in _PERIODS
-    ]
-
-
-def kill_switch() -> KillSwitch | None:
-    return KillSwitch.objects.filter(pk=1).first()
+_TO_PAGE: Final = "See limits and breakers"
 
 
 @banners.register
-def _kill_switch_banner() -> Iterator[Banner]:
-    switch = kill_switch()
-    if switch is not None and switch.pulled:
-        text = f"Nothing is signed or sent. Pulled by {switch.actor_label}: {switch.reason}"
-        yield Banner(Level.STOPPED, "Kill switch pulled", text)
+def _kill_switch_banners() -> Iterator[Banner]:
+    for switch in KillSwitch.objects.filter(pulled=True):
+        by = f"Pulled by {switch.actor_label}: {switch.reason}"
+        if switch.scope == GLOBAL:
+            title, text = "Kill switch pulled", f"Nothing is signed or sent. {by}"
+        else:
+            title = f"Kill switch of {words.ROUTERS[switch.scope]} pulled"
+            text = f"Nothing of this router is signed or sent. {by}"
+        yield Banner(Level.STOPPED, title, text, words.page_url(), _TO_PAGE)
+
+
+@banners.register
+def _breaker_banners() -> Iterator[Banner]:
+    for scope, row in all_breakers().items():
+        if row.state != BreakerState.CLOSED:
+            title = f"Breaker of {words.ROUTERS[scope]} {row.get_state_display().lower()}"
+            level = Level.STOPPED if row.state == BreakerState.OPEN else Level.WARNING
+            yield Banner(level, title, row.detail, words.page_url(), _TO_PAGE)
 
 
 class PeriodFilter(ChoiceFilter):
     title = "Period"
     parameters = ("period",)
-    options = list(_PERIODS.items())
+    options = list(now.PERIODS.items())
 
 
 class ScopeFilter(ChoiceFilter):
@@ -80,7 +60,7 @@ class ScopeFilter(ChoiceFilter):
     parameters = ("for",)
     options = [
         (WindowScope.GLOBAL.value, "All payouts"),
-        *((router, _SCOPES[router]) for router in RouterType),
+        *((router, words.ROUTERS[router]) for router in RouterType),
     ]
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
@@ -95,7 +75,7 @@ class StartFilter(DaysFilter):
 @admin.register(LimitWindow, site=site)
 class LimitWindowAdmin(RecordAdmin):
     area = Area.LIMITS
-    title = "Limits"
+    title = "Limits and breakers"
     place = 20
     about = (
         "An amount is reserved in each of its windows when a payout is released, posted when it is "
@@ -111,16 +91,33 @@ class LimitWindowAdmin(RecordAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {"bars": bars(), "kill_switch": kill_switch(), **(extra_context or {})}
+        context = {
+            "now": now.build(request.user),
+            "now_url": reverse("admin:routers_limitwindow_now"),
+            **(extra_context or {}),
+        }
         return super().changelist_view(request, context)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.now_view)
+        return [path("now/", view, name=self._name("now")), *super().get_urls()]
+
+    @sessions.by_itself
+    def now_view(self, request: HttpRequest) -> HttpResponse:
+        """The page's upper part alone, which a page that stands open asks for every 10 seconds."""
+        if request.method not in READING:
+            return HttpResponseNotAllowed(READING)
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return TemplateResponse(request, "admin/routers/now.html", {"now": now.build(request.user)})
 
     @admin.display(description="For")
     def for_shown(self, window: LimitWindow) -> str:
-        return _SCOPES.get(window.key, window.key)
+        return words.SCOPES.get(window.key or GLOBAL, window.key)
 
     @admin.display(description="Period")
     def period_shown(self, window: LimitWindow) -> str:
-        return _PERIODS[window.period]
+        return now.PERIODS[window.period]
 
     @admin.display(description="Starts (UTC)")
     def starts_shown(self, window: LimitWindow) -> SafeString | str:
@@ -144,7 +141,7 @@ class LimitWindowAdmin(RecordAdmin):
 
 
 def _panel() -> dict[str, Any]:
-    return {"bars": bars(("",)), "kill_switch": kill_switch()}
+    return {"bars": now.bars((GLOBAL,)), "kill_switch": now.kill_switch()}
 
 
 overview.register(overview.Panel(Area.LIMITS, "admin/overview/limits.html", _panel, place=20))

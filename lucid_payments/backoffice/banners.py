@@ -22,12 +22,13 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """`url` leads to the page that says more."""
+    """`url` leads to the page that says more, by a link of these `words`."""
 
     level: Level
     title: str
     text: str = ""
     url: str = ""
+    words: str = "See alarms"
 
 
 Provider = Callable[[], Iterable[Banner]]

@@ -66,6 +66,7 @@ class BackOffice(AdminSite):
             name = request.resolver_match.url_name if request.resolver_match else None
             if not setup.may_open(request.user, name):
                 return HttpResponseRedirect(reverse(f"admin:{setup.page_for(request.user)}"))
+            sessions.seen(request, view)
             answer: HttpResponse = view(request, *args, **kwargs)
             return answer
 
