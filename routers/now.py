@@ -35,6 +35,8 @@ class Bar:
     slot: Slot
     window: LimitWindow
     resets_in: timedelta
+    # What waits for a limit of this period; of a router's bar, that router's payouts alone.
+    held: held.Sum
 
     @property
     def cap(self) -> int:
@@ -76,14 +78,15 @@ class BreakerLine:
 
 def bars(scopes: tuple[str, ...] = tuple(words.SCOPES)) -> list[Bar]:
     """The windows of this hour and this day, for all payouts and for each router."""
-    now = clock.now()
+    now, sums = clock.now(), held.totals()
     found = {(slot.key, slot.period): (slot, window) for slot, window in limits.room(now).windows.items()}
     made = []
     for scope in scopes:
         for period, period_words in PERIODS.items():
             slot, window = found["" if scope == GLOBAL else scope, period]
             name = f"{words.SCOPES[scope]}, this {period_words.lower()}"
-            made.append(Bar(name, slot, window, slot.ends_at - now))
+            waiting = _held_by(sums, _HOLDS[period], None if scope == GLOBAL else scope)
+            made.append(Bar(name, slot, window, slot.ends_at - now, waiting))
     return made
 
 
@@ -94,13 +97,12 @@ def kill_switch() -> KillSwitch | None:
 
 def build(user: Any) -> dict[str, Any]:
     """The whole of it, with the buttons that `user` may press."""
-    sums, shown = held.totals(), bars()
+    sums, shown, rows = held.totals(), bars(), breakers.all_breakers()
     return {
         "at": clock.now(),
         "switches": [Switch(words.SCOPES[row.scope], row, _switch_button(row, user)) for row in _in_order()],
-        "breakers": [_line(row, sums, user) for row in breakers.all_breakers().values()],
+        "breakers": [_line(rows[router], sums, user) for router in words.ROUTERS],
         "bars": shown,
-        "held_by_limits": [(PERIODS[period], _held_by(sums, hold)) for period, hold in _HOLDS.items()],
         "resets": [(bar.name, _reset_button(bar, user)) for bar in shown],
         "ceilings": [(words_, limits.ceiling(period)) for period, words_ in PERIODS.items()],
     }

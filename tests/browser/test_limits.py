@@ -1,0 +1,78 @@
+"""Limits and breakers in a real browser: stopping, and letting go by two, on a page that refreshes itself."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from routers import breakers, killswitch
+from routers.models import TripCause
+from tests.browser.conftest import DESK, PHONE, Office
+from tests.payouts.admin import world
+from tests.policies import V0
+
+pytestmark = pytest.mark.browser
+
+PAGE = "/admin/routers/limitwindow/"
+REASON = "the price feed was wrong and is right again"
+
+
+def check(office: Office) -> None:
+    """Serious faults, and whether it fits a phone with targets for a thumb."""
+    assert office.axe() == []
+    office.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    assert office.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    for target in office.page.locator("main button, main a.button").all():
+        box = target.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+    office.page.set_viewport_size(DESK)  # type: ignore[arg-type]
+
+
+def test_one_pulls_and_two_release(office: Office) -> None:
+    office.users["second"] = world.user("admin", name="second")
+    page = office.page
+    office.log_in("admin")
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Limits and breakers").click()
+    check(office)
+    page.get_by_role("link", name="Pull the kill switch").first.click()
+    check(office)
+    page.get_by_label("Reason").fill(REASON)
+    page.get_by_role("button", name="Pull the kill switch").click()
+    assert office.heading == "Limits and breakers"
+    assert killswitch.is_pulled()
+    expect(page.get_by_label("What everybody must know now")).to_contain_text("Kill switch pulled.")
+    breakers.trip(V0, TripCause.COMPLIANCE, "a list changed")
+    page.reload()
+    check(office)
+
+    page.get_by_role("link", name="Release the kill switch").click()
+    page.get_by_label("Reason").fill(REASON)
+    page.get_by_role("button", name="Ask a second person").click()
+    page.get_by_role("button", name="Log out").click()
+    assert killswitch.is_pulled()
+    office.log_in("second")
+    page.get_by_role("link", name="1 for you to answer").click()
+    page.get_by_role("link", name="Release the kill switch: All payouts").click()
+    expect(page.get_by_text("will go now")).to_be_visible()
+    page.get_by_role("button", name="Confirm").click()
+    assert office.heading == "Limits and breakers"
+    assert not killswitch.is_pulled()
+    assert office.wrong == []
+
+
+def test_a_page_that_stands_open_follows_by_itself(office: Office) -> None:
+    page = office.page
+    page.clock.install()
+    office.log_in("auditor")
+    office.go(PAGE)
+    expect(page.get_by_role("heading", name="Router V0 Closed")).to_be_visible()
+    breakers.trip(V0, TripCause.COMPLIANCE, "a list changed")
+
+    page.clock.run_for(10_000)
+
+    expect(page.get_by_role("heading", name="Router V0 Open")).to_be_visible()
+    assert office.wrong == []
+    page.context.clear_cookies()
+    page.clock.run_for(10_000)
+    expect(page.get_by_role("status")).to_contain_text("Not refreshed: these figures are old.")
