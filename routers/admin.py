@@ -113,7 +113,13 @@ class LimitWindowAdmin(RecordAdmin):
 
     @admin.display(description="For")
     def for_shown(self, window: LimitWindow) -> str:
-        return words.SCOPES.get(window.key or GLOBAL, window.key)
+        """A recipient's window is keyed by router and address, a creator's by the account's number."""
+        if window.scope == WindowScope.CREATOR:
+            return f"Created by account no. {window.key}"
+        if window.scope == WindowScope.RECIPIENT:
+            router, address = window.key.split()
+            return f"{words.SCOPES[router]}, to {address}"
+        return words.SCOPES[window.key or GLOBAL]
 
     @admin.display(description="Period")
     def period_shown(self, window: LimitWindow) -> str:

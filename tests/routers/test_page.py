@@ -161,3 +161,14 @@ def test_what_stops_payouts_stands_on_every_page(admin: Desk) -> None:
 
 def test_nothing_stands_there_while_all_is_well(admin: Desk) -> None:
     assert "What everybody must know now" not in markup(admin)
+
+
+def test_each_window_says_whose_it_is(admin: Desk) -> None:
+    address = "TT6hpaVfSMZPmWKq2EfGHaSsGHSgBnCqJ9"
+    for scope, key in (("recipient", f"{V0} {address}"), ("creator", "7")):
+        LimitWindow.objects.create(scope=scope, key=key, period="day", starts_at=NOON, cap=1)
+
+    page = text(admin)
+
+    assert f"Router V0, to {address}" in page
+    assert "Created by account no. 7" in page
