@@ -9,14 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet, Sum
 
 from lucid_payments import clock, locks, nudge
 from lucid_payments.accounts.models import User
 from lucid_payments.api.errors import NotCancellable
-from payouts import intake, ledger, timeline
+from payouts import ledger, timeline
 from payouts.doors import Doors
 from payouts.headroom import Slots, claim_of
 from payouts.models.attempt import IN_FLIGHT, UNRESOLVED, Attempt, AttemptState
@@ -178,7 +177,7 @@ def _prepare(
 ) -> list[Attempt]:
     """Reserve the money and write the attempts with their bytes and txids."""
     reservations = ledger.reserve([payout for payout, _ in going])
-    numbers = _next_numbers([payout.pk for payout, _ in going])
+    numbers = next_numbers([payout.pk for payout, _ in going])
     expirations = _unique_expirations(len(going), outlook.head_time_ms)
     attempts = []
     for (payout, windows), reservation, expiration_ms in zip(going, reservations, expirations, strict=True):
@@ -217,7 +216,8 @@ def _prepare(
     return Attempt.objects.bulk_create(attempts)
 
 
-def _next_numbers(pks: Sequence[int]) -> dict[int, int]:
+def next_numbers(pks: Sequence[int]) -> dict[int, int]:
+    """The number of each of these payouts' next attempt."""
     last = dict(
         Attempt.objects.filter(payout_id__in=pks)
         .values_list("payout_id")
@@ -275,61 +275,6 @@ def sign(
     if result.signed:
         nudge.after_commit(SEND_TASK)
     return result
-
-
-@transaction.atomic
-def adopt_signature(attempt: Attempt, signed_transaction: bytes) -> bool:
-    """The journal says that this prepared attempt was signed: so it is. False when it was withdrawn meanwhile."""
-    now = clock.now()
-    return bool(
-        Attempt.objects.filter(pk=attempt.pk, state=AttemptState.PREPARED).update(
-            state=AttemptState.SIGNED, signed_transaction=signed_transaction, signed_at=now, next_send_at=now
-        )
-    )
-
-
-@transaction.atomic
-def adopt_transaction(
-    payout: Payout, *, raw_data: bytes, signed_transaction: bytes, expiration_ms: int
-) -> bool:
-    """The journal names a transaction for this scheduled payout that the database lost: it is its attempt again.
-
-    Its money is reserved anew; its windows are those of another time and stay as they are.
-    """
-    locked = timeline.locked([payout.pk]).select_related("creator").get()
-    if locked.status != PayoutStatus.SCHEDULED:
-        return False
-    decoded = encoding.decode_raw_data(raw_data)
-    now = clock.now()
-    attempt = Attempt.objects.create(
-        payout=locked,
-        number=_next_numbers([locked.pk])[locked.pk],
-        state=AttemptState.SENT,
-        txid=encoding.txid(raw_data),
-        raw_data=raw_data,
-        signed_transaction=signed_transaction,
-        signed_at=now,
-        first_sent_at=now,
-        next_send_at=now,
-        owner_address=settings.TREASURY_ADDRESS,
-        contract_address=intake.usdt_contract(),
-        recipient_address=locked.recipient_address,
-        amount=locked.amount,
-        fee_limit=decoded.fee_limit,
-        expiration_ms=expiration_ms,
-        reference_block=0,
-        predicted_energy=0,
-        predicted_fee=0,
-        blacklist_clear_at=now,
-        blacklist_clear_block=0,
-        reservation=ledger.reserve([locked])[0],
-        windows=[],
-    )
-    step = timeline.Step(
-        payout=locked, to=PayoutStatus.SENT, attempt=attempt, detail="found again in the signer's journal"
-    )
-    timeline.move([step], at=now)
-    return True
 
 
 class SigningResult:

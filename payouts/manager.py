@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from payouts import execution, intake, settlement
+from payouts import adoption, execution, intake, settlement
 
 
 class PayoutManager:
@@ -17,8 +17,8 @@ class PayoutManager:
     release = staticmethod(execution.release)
     withdraw = staticmethod(execution.withdraw)
     sign = staticmethod(execution.sign)
-    adopt_signature = staticmethod(execution.adopt_signature)
-    adopt_transaction = staticmethod(execution.adopt_transaction)
+    adopt_signature = staticmethod(adoption.adopt_signature)
+    adopt_transaction = staticmethod(adoption.adopt_transaction)
     claim_for_sending = staticmethod(execution.claim_for_sending)
 
     # What the chain says of it
