@@ -159,10 +159,14 @@ def _scan_solid(state: ChainState) -> None:
 
 
 def _jump(state: ChainState) -> None:
-    """After a long absence: every open attempt by id, then go on from the solid head."""
+    """After a long absence: every open attempt by id, then go on from the solid head.
+
+    Which non-empty block is the last among those jumped over, nobody has seen.
+    """
     for attempt in Attempt.objects.filter(state__in=UNRESOLVED).select_related("payout", "payout__creator"):
         verdicts.settle_by_id(attempt)
     state.solid_scanned, state.solid_scanned_id = state.solid_number, state.solid_id
+    state.control_txid = ""
     _save_solid(state)
 
 

@@ -86,16 +86,20 @@ def bury(attempt: Attempt, control_txid: str) -> bool:
 def control(state: ChainState) -> str:
     """The txid of the last non-empty solid block, which a node that can prove an absence must find; else "".
 
-    The block scan notes it; where nobody else transacts it is searched backwards, and kept.
+    The block scan knows it as far as it has come; from there to the solid head, and where it knows none, blocks
+    are searched backwards. An older one than the last proves nothing: look-ups may stand between the two.
     """
-    if state.control_txid:
-        return state.control_txid
-    for number in range(state.solid_number, max(0, state.solid_number - LOOK_BACK), -1):
+    known = state.control_txid
+    lowest = state.solid_scanned if known else 0
+    for number in range(state.solid_number, max(lowest, state.solid_number - LOOK_BACK), -1):
         try:
             block = chain.pool().first(lambda node, at=number: node.block(at, solid=True))  # type: ignore[misc]
         except NodeError:
             return ""
-        if block is not None and block.transactions:
+        if block is None:
+            # Its head is ahead of its look-ups: what they don't find may well be there.
+            return ""
+        if block.transactions:
             state.control_txid = block.transactions[-1].txid
             ChainState.objects.filter(pk=1).update(control_txid=state.control_txid)
             break

@@ -235,3 +235,26 @@ def test_the_control_is_found_on_a_chain_where_nobody_else_transacts(world: Worl
     world.expire()
     assert ChainState.objects.get().control_txid != ""
     assert state_of(payout) == "dead"
+
+
+@pytest.mark.parametrize("stale", ["walletsolidity/get*by*", "walletsolidity/gettransaction*"])
+def test_fresh_heads_over_stale_look_ups_prove_no_absence(world: World, stale: str) -> None:
+    """Both providers' balancers answer the head from one machine and look-ups from another, far behind.
+
+    What the scan saw before is known to the machines behind, too: it is no control for what came later.
+    """
+    world.create(to=RECIPIENTS[1])
+    world.tick()
+    world.step(25)
+    world.step(130)
+    payout = world.create()
+    world.tick()
+    world.devnet.fault("stale", stale, blocks=120)
+    for _ in range(4):
+        world.step(41)
+        assert payout.attempts.get().state != "dead"
+    world.devnet.clear_faults()
+    world.settle()
+    payout.refresh_from_db()
+    assert (payout.status, payout.attempts.count()) == ("confirmed", 1)
+    world.check()
