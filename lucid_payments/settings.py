@@ -233,7 +233,7 @@ BREAKER_MIDNIGHT = env.choice("BREAKER_MIDNIGHT", ("half_open", "closed"), "half
 # --- API --------------------------------------------------------------------------------------------------
 GATEWAY_TOKEN = env.secret("GATEWAY_TOKEN", "")
 CORS_ALLOWED_ORIGINS = env.comma_list("CORS_ALLOWED_ORIGINS", ())
-JWT_PRIVATE_KEY_FILE = env.text("JWT_PRIVATE_KEY_FILE")
+JWT_KEYS_DIR = env.text("JWT_KEYS_DIR")
 JWT_ALGORITHM = env.text("JWT_ALGORITHM", "RS256")
 JWT_ISSUER = env.text("JWT_ISSUER", "lucid-payments")
 JWT_AUDIENCE = env.text("JWT_AUDIENCE", "lucid-payments")

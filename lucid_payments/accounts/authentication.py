@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import AuthenticationFailed as SimpleJwtFailure
 from rest_framework_simplejwt.tokens import Token
 
-from lucid_payments.accounts.models import User
+from lucid_payments.accounts.models import TokenFamily, User
 from lucid_payments.api import errors
 
 
@@ -24,9 +25,8 @@ class TokenAuthentication(JWTAuthentication):
             raise errors.MissingToken from None
 
     def get_user(self, validated_token: Token) -> Any:
-        """The user's row as it is now, so that a role or an account taken away counts at once."""
-        user = User.objects.filter(public_id=_uuid(validated_token["sub"]), is_active=True).first()
-        if user is None or _is_ended(validated_token, user):
+        user = user_of(validated_token)
+        if user is None:
             raise errors.MissingToken
         return user
 
@@ -39,6 +39,16 @@ class OptionalTokenAuthentication(TokenAuthentication):
             return super().authenticate(request)
         except errors.MissingToken:
             return None
+
+
+def user_of(token: Token) -> User | None:
+    """The user's row as it is now, so that a role, an account or a login taken away counts at once."""
+    users = User.objects.filter(public_id=_uuid(token["sub"]), is_active=True)
+    if "sid" in token:
+        login = TokenFamily.objects.filter(public_id=_uuid(token["sid"]), ended_at=None, user=OuterRef("pk"))
+        users = users.filter(Exists(login))
+    user = users.first()
+    return None if user is None or _is_ended(token, user) else user
 
 
 def _is_ended(token: Token, user: User) -> bool:

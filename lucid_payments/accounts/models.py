@@ -61,6 +61,25 @@ class User(AbstractUser):
         return self.is_active and permission in self.permissions
 
 
+class TokenFamily(models.Model):
+    """The tokens that one login led to. Each refresh token works once; used again, the whole family ends.
+
+    Times are the machine's clock, as the tokens' are.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    # SHA-256 of the `jti` of the one refresh token that works now.
+    current = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=40, blank=True)
+
+    def __str__(self) -> str:
+        return f"tokens of {self.user}"
+
+
 class RecoveryCode(models.Model):
     """One of ten codes for who lost the authenticator; the code itself is shown once and kept nowhere."""
 

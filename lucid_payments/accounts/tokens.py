@@ -5,6 +5,7 @@ simplejwt neither writes nor checks `kid`, requires no claims and ignores header
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -14,7 +15,7 @@ from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
 from rest_framework_simplejwt.tokens import Token
 
-from lucid_payments.accounts.keys import token_key
+from lucid_payments.accounts.keys import token_ring
 from lucid_payments.accounts.models import User
 
 ALGORITHM: Final = "RS256"
@@ -25,28 +26,28 @@ HEADER_FIELDS: Final = frozenset({"alg", "kid", "typ"})
 
 
 class StrictBackend(TokenBackend):
-    """RS256 with our one key; every claim required; nothing in the header but `alg`, `kid` and `typ`."""
+    """RS256 with a key of our ring; every claim required; nothing in the header but `alg`, `kid` and `typ`."""
 
     def __init__(self) -> None:
         super().__init__(ALGORITHM, audience=settings.JWT_AUDIENCE, issuer=settings.JWT_ISSUER)
 
     def encode(self, payload: dict[str, Any]) -> str:
-        key = token_key()
+        ring = token_ring()
         claims = {**payload, "iss": self.issuer, "aud": self.audience}
-        return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.kid})
+        return jwt.encode(claims, ring.sign_with(), algorithm=ALGORITHM, headers={"kid": ring.signing.kid})
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         """The claims. Raises TokenBackendError for what isn't wholly in order, whatever `verify` says."""
         if len(token) > MAX_LENGTH:
             raise TokenBackendError("Token is too long")
-        key = token_key()
         try:
             header = jwt.get_unverified_header(token)
-            if not HEADER_FIELDS.issuperset(header) or header.get("kid") != key.kid:
+            key = token_ring().verifying(header.get("kid"))
+            if key is None or not HEADER_FIELDS.issuperset(header):
                 raise TokenBackendError("Token's header isn't ours")
             claims: dict[str, Any] = jwt.decode(
                 token,
-                key.public,
+                key,
                 algorithms=[ALGORITHM],
                 audience=self.audience,
                 issuer=self.issuer,
@@ -77,9 +78,14 @@ class RefreshToken(_OurToken):
 AnyToken = TypeVar("AnyToken", AccessToken, RefreshToken)
 
 
-def issue(kind: type[AnyToken], user: User) -> AnyToken:
-    """A new token of `user`. `role` is for the gateway; the service reads the role from the row."""
+def issue(kind: type[AnyToken], user: User, claims: Mapping[str, Any] | None = None) -> AnyToken:
+    """A new token of `user`. `role` is for the gateway; the service reads the role from the row.
+
+    Further `claims` say what the token hangs on: `sid`, the login's family, or `key`, a machine's key.
+    """
     token = kind()
     token["sub"] = str(user.public_id)
     token["role"] = user.role
+    for name, value in (claims or {}).items():
+        token[name] = value
     return token

@@ -1,20 +1,25 @@
-"""`POST /auth/token`: a name and a password for an access and a refresh token."""
+"""`/auth/…`: a password for tokens, a refresh token for new ones, its end, and the keys that verify them."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth import authenticate
-from django.db import transaction
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework_simplejwt.exceptions import TokenError
 
+from lucid_payments.accounts import families
+from lucid_payments.accounts.families import Pair
+from lucid_payments.accounts.keyring import PUBLISHED_SECONDS
+from lucid_payments.accounts.keys import token_ring
 from lucid_payments.accounts.models import User
-from lucid_payments.accounts.tokens import AccessToken, RefreshToken, issue
+from lucid_payments.accounts.tokens import MAX_LENGTH, AccessToken, RefreshToken
 from lucid_payments.api import errors
 from lucid_payments.api.fields import StrictSerializer
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView
-from lucid_payments.audit import log
 
 
 class CredentialsSerializer(StrictSerializer):
@@ -22,27 +27,86 @@ class CredentialsSerializer(StrictSerializer):
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
 
 
-class TokenView(LucidView):
-    """Answers a wrong name, a wrong password and a closed account alike."""
+class RefreshSerializer(StrictSerializer):
+    refresh = serializers.CharField(max_length=MAX_LENGTH)
+
+
+class AuthView(LucidView):
+    """Open to who has no token yet; counted per client, refusals included."""
 
     authentication_classes = ()
     permission_classes = ()
     rate_limits = {"POST": 10}
 
+    def read(self, request: Request, kind: type[StrictSerializer]) -> dict[str, Any]:
+        """The body's fields. Raises InvalidRequest."""
+        body = kind(data=request.data)
+        body.is_valid(raise_exception=True)
+        return dict(body.validated_data)
+
+
+class TokenView(AuthView):
+    """Answers a wrong name, a wrong password and a closed account alike."""
+
     def post(self, request: Request) -> Response:
-        credentials = CredentialsSerializer(data=request.data)
-        credentials.is_valid(raise_exception=True)
-        user = authenticate(request._request, **credentials.validated_data)
+        user = authenticate(request._request, **self.read(request, CredentialsSerializer))
         # A one-time password is for choosing another one, in the back office.
         if not isinstance(user, User) or user.must_change_password:
             raise errors.MissingToken
-        with transaction.atomic():
-            log.record("token.issued", actor=user, subject=user, request_id=request_id_of(request._request))
-        access = issue(AccessToken, user)
-        return Response(
-            {
-                "access": str(access),
-                "refresh": str(issue(RefreshToken, user)),
-                "expires_in": int(AccessToken.lifetime.total_seconds()),
-            }
-        )
+        return _tokens(families.start(user, request_id=request_id_of(request._request)))
+
+
+class RefreshView(AuthView):
+    """A new pair for a refresh token, which is used up by it."""
+
+    def post(self, request: Request) -> Response:
+        token = _refresh_token(self.read(request, RefreshSerializer)["refresh"])
+        pair = families.refresh(token, request_id=request_id_of(request._request)) if token else None
+        if pair is None:
+            raise errors.MissingToken
+        return _tokens(pair)
+
+
+class RevokeView(AuthView):
+    """Ends a login. Answers alike for a token that was never one, so that nothing is learned from asking."""
+
+    def post(self, request: Request) -> Response:
+        token = _refresh_token(self.read(request, RefreshSerializer)["refresh"])
+        if token is not None:
+            families.revoke(token, request_id=request_id_of(request._request))
+        return Response({"revoked": True})
+
+
+class JwksView(LucidView):
+    """The public keys, for whoever verifies our tokens: the gateway, and others' services."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    rate_limits = {"GET": 10}
+
+    def get(self, request: Request) -> Response:
+        return Response(token_ring().jwks())
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        if final.status_code == 200:
+            final["Cache-Control"] = f"public, max-age={PUBLISHED_SECONDS}"
+        return final
+
+
+def _refresh_token(text: str) -> RefreshToken | None:
+    try:
+        token = RefreshToken(text)  # type: ignore[arg-type]  # simplejwt's own types say Token
+    except TokenError:
+        return None
+    return token if "sid" in token else None
+
+
+def _tokens(pair: Pair) -> Response:
+    return Response(
+        {
+            "access": pair.access,
+            "refresh": pair.refresh,
+            "expires_in": int(AccessToken.lifetime.total_seconds()),
+        }
+    )

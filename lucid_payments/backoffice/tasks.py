@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from lucid_payments.accounts import attempts
+from lucid_payments.accounts import attempts, families
 from lucid_payments.backoffice import notices, second_person, tokens
 
 
@@ -22,3 +22,4 @@ def mail_waiting_act(number: int, addresses: list[str]) -> None:
 def forget() -> None:
     tokens.forget()
     attempts.forget()
+    families.forget()

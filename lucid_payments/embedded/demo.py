@@ -13,12 +13,12 @@ from pathlib import Path
 
 from lucid_payments.embedded import postgres as embedded_postgres
 from lucid_payments.embedded.environment import Environments, environments, names_real_servers
-from lucid_payments.embedded.files import private_folder, secret_file
 from lucid_payments.embedded.postgres import EmbeddedPostgres
 from lucid_payments.embedded.processes import spawn
 from lucid_payments.embedded.refusal import CannotStart
 from lucid_payments.embedded.supervisor import Service, Supervisor
 from lucid_payments.embedded.valkey import EmbeddedValkey
+from lucid_payments.private_files import private_folder, secret_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEVNET_OFFSET = 10
@@ -89,7 +89,7 @@ class Demo:
             password = secret_file(files / "valkey", lambda: secrets.token_hex(24)).read_text().strip()
             valkey = EmbeddedValkey(self.home, self.sockets, password)
             supervisor.start(_valkey_service(valkey))
-        if not (files / "treasury-address").exists():
+        if not (files / "treasury-address").exists() or not (files / "jwt").exists():
             make_keys = [sys.executable, "-m", "lucid_payments.embedded.keys", str(files)]
             supervisor.run_once("keys", lambda: spawn(make_keys, dict(self.given), REPOSITORY))
         return environments(self.home, self.given, self.devnet_ports, postgres, valkey)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lucid_payments.embedded.files import replace_file
+from lucid_payments.private_files import replace_file
 
 
 def merge(file: Path, part: dict[str, Any]) -> None:

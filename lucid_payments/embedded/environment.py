@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lucid_payments.embedded.files import private_folder, replace_file, secret_file
 from lucid_payments.embedded.postgres import APP_ROLE, OWNER, EmbeddedPostgres
 from lucid_payments.embedded.refusal import CannotStart
 from lucid_payments.embedded.valkey import EmbeddedValkey
+from lucid_payments.private_files import private_folder, replace_file, secret_file
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def environments(
         "DJANGO_SETTINGS_MODULE": "lucid_payments.settings",
         "PYTHONUNBUFFERED": "1",
         "SECRET_KEY_FILE": str(secret_file(secrets / "django")),
-        "JWT_PRIVATE_KEY_FILE": str(secrets / "jwt.pem"),
+        "JWT_KEYS_DIR": str(secrets / "jwt"),
         "AUDIT_SEAL_KEY_FILE": str(secret_file(secrets / "audit-seal")),
         "TRON_NETWORK": "devnet",
         "TRON_NODES": _nodes(devnet_ports),

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lucid_payments.embedded.files import private_folder
 from lucid_payments.embedded.refusal import CannotStart, disk_full, one_clear_line
+from lucid_payments.private_files import private_folder
 
 MARKER = ".lucid-demo"
 LOCK = "supervisor.lock"

@@ -9,10 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-
-from lucid_payments.embedded.files import replace_file, secret_file
+from lucid_payments.accounts import keyring
+from lucid_payments.private_files import replace_file, secret_file
 from payouts.tron.signing import keyfile
 from payouts.tron.signing.recovery import address_of
 from payouts.tron.signing.secret import Secret
@@ -22,8 +20,8 @@ DEMO_SCRYPT_N = 2**14
 
 
 def make_keys(folder: Path) -> None:
-    """`jwt.pem`, `treasury-password`, `treasury.json` (Web3 key file) and `treasury-address`, all 0600."""
-    secret_file(folder / "jwt.pem", _jwt_key)
+    """The ring `jwt/`, `treasury-password`, `treasury.json` (Web3 key file) and `treasury-address`, all 0600."""
+    keyring.create(folder / "jwt")
     password = Secret.from_file(secret_file(folder / "treasury-password"))
     key_file = folder / "treasury.json"
     if key_file.exists():
@@ -32,14 +30,6 @@ def make_keys(folder: Path) -> None:
         address = keyfile.create(key_file, password, scrypt_n=DEMO_SCRYPT_N)
     # Last: its presence says that everything else is there.
     replace_file(folder / "treasury-address", address + "\n")
-
-
-def _jwt_key() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return pem.decode().rstrip("\n")
 
 
 if __name__ == "__main__":

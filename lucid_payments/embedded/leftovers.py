@@ -12,8 +12,8 @@ import signal
 import time
 from pathlib import Path
 
-from lucid_payments.embedded.files import replace_file
 from lucid_payments.embedded.processes import signal_group, started_at
+from lucid_payments.private_files import replace_file
 
 RECORD = "processes.json"
 PATIENCE_SECONDS = 5.0

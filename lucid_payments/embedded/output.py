@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from lucid_payments.embedded.files import private_folder
+from lucid_payments.private_files import private_folder
 
 LARGEST_LOG = 20 * 1024 * 1024
 LONGEST_LINE = 64 * 1024

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from lucid_payments.embedded.files import private_folder
 from lucid_payments.embedded.processes import between_fork_and_exec
 from lucid_payments.embedded.refusal import DISK_FULL, CannotStart, disk_full
+from lucid_payments.private_files import private_folder
 
 OWNER = "lucid_owner"
 APP_ROLE = "lucid_app"

@@ -9,7 +9,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from lucid_payments.embedded.files import private_folder, replace_file
+from lucid_payments.private_files import private_folder, replace_file
 
 # A Unix socket's address holds 107 bytes and PostgreSQL adds "/.s.PGSQL.5432.lock" to its folder.
 LONGEST_FOLDER = 107 - len("/.s.PGSQL.5432.lock")

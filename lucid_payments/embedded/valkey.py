@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from lucid_payments.embedded.files import private_folder, replace_file
 from lucid_payments.embedded.processes import between_fork_and_exec
 from lucid_payments.embedded.refusal import CannotStart
+from lucid_payments.private_files import private_folder, replace_file
 
 STOP_SIGNAL = signal.SIGTERM
 CONFIGURATION = """\

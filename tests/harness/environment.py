@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-
-from lucid_payments.embedded.files import private_folder, replace_file
+from lucid_payments.accounts import keyring
 from lucid_payments.embedded.postgres import APP_ROLE, OWNER, EmbeddedPostgres
 from lucid_payments.embedded.sockets import socket_folder
 from lucid_payments.embedded.valkey import EmbeddedValkey
+from lucid_payments.private_files import private_folder
 
 HOME_VARIABLE = "LUCID_TEST_HOME"
 TEMPLATE_VARIABLE = "LUCID_TEST_TEMPLATE"
@@ -67,7 +65,7 @@ def prepare() -> TestServers:
     home = Path(os.environ[HOME_VARIABLE])
     owner_url, app_url = os.environ["DATABASE_OWNER_URL"], os.environ["DATABASE_URL"]
     os.environ.update(FIXED)
-    os.environ["JWT_PRIVATE_KEY_FILE"] = str(_jwt_key(home / "jwt.pem"))
+    os.environ["JWT_KEYS_DIR"] = str(keyring.create(home / "jwt").folder)
     os.environ["DATABASE_URL"] = with_database(app_url, f"{os.environ[TEMPLATE_VARIABLE]}_{worker_name()}")
     sockets = socket_folder(home)
     postgres = EmbeddedPostgres(home, sockets, durable=False)
@@ -92,13 +90,3 @@ def _name_servers(home: Path) -> None:
     if "BROKER_URL" not in os.environ or "CACHE_URL" not in os.environ:
         os.environ["BROKER_URL"] = valkey.broker_url
         os.environ["CACHE_URL"] = valkey.cache_url
-
-
-def _jwt_key(file: Path) -> Path:
-    if not file.exists():
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        replace_file(file, pem.decode())
-    return file

@@ -8,6 +8,6 @@ os.environ.update(FIXED)
 os.environ.setdefault("DATABASE_URL", "postgresql://nobody@localhost/none")
 os.environ.setdefault("BROKER_URL", "redis://localhost")
 os.environ.setdefault("CACHE_URL", "redis://localhost")
-os.environ.setdefault("JWT_PRIVATE_KEY_FILE", "/nonexistent/jwt.pem")
+os.environ.setdefault("JWT_KEYS_DIR", "/nonexistent/jwt")
 
 from lucid_payments.settings import *  # noqa: F403

@@ -23,7 +23,7 @@ PRODUCTION = {
     "TREASURY_ADDRESS": TREASURY_ADDRESS,
     "TOR_PROXY": "socks5h://127.0.0.1:9050",
     "GATEWAY_TOKEN": "g" * 32,
-    "JWT_PRIVATE_KEY_FILE": "/run/secrets/jwt.pem",
+    "JWT_KEYS_DIR": "/run/secrets/jwt",
     "AUDIT_SEAL_KEY_FILE": "/run/secrets/audit-seal",
     "TRON_PRIVATE_KEY_FILE": "/run/secrets/treasury.json",
     "CIRCUIT_BREAKER_DAILY_LIMIT": "10000",

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
 
-from lucid_payments.accounts.keys import thumbprint, token_key
+from lucid_payments.accounts.keyring import thumbprint
+from lucid_payments.accounts.keys import token_ring
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.tokens import AccessToken, RefreshToken, issue
 from tests.api_client import Answer, ApiClient
@@ -45,9 +46,10 @@ def claims_of(user: User, **changes: Any) -> dict[str, Any]:
 
 
 def signed(claims: dict[str, Any], header: dict[str, Any] | None = None, algorithm: str = "RS256") -> str:
-    key = token_key()
+    key = token_ring().signing
     fields = {"kid": key.kid, **(header or {})}
     named = {name: value for name, value in fields.items() if value is not None}
+    assert key.private
     return jwt.encode(claims, key.private, algorithm=algorithm, headers=named)
 
 
@@ -63,7 +65,7 @@ def base64url(value: Any) -> str:
 
 def test_a_token_of_ours_names_its_key_and_carries_the_contracts_claims(user: User) -> None:
     token = str(issue(AccessToken, user))
-    assert jwt.get_unverified_header(token) == {"alg": "RS256", "typ": "JWT", "kid": token_key().kid}
+    assert jwt.get_unverified_header(token) == {"alg": "RS256", "typ": "JWT", "kid": token_ring().signing.kid}
     claims = jwt.decode(token, options={"verify_signature": False})
     assert set(claims) == {"sub", "role", "jti", "iat", "exp", "iss", "aud", "typ"}
     assert (claims["sub"], claims["role"]) == (str(user.public_id), "end_user")
@@ -135,14 +137,14 @@ def test_a_header_that_names_another_key_or_rule_is_refused(user: User, header: 
 
 
 def with_none(user: User) -> str:
-    return f"{base64url({'alg': 'none', 'kid': token_key().kid})}.{base64url(claims_of(user))}."
+    return f"{base64url({'alg': 'none', 'kid': token_ring().signing.kid})}.{base64url(claims_of(user))}."
 
 
 def with_hmac_of_the_public_key(user: User) -> str:
-    pem = token_key().public.public_bytes(
+    pem = token_ring().signing.public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    head = f"{base64url({'alg': 'HS256', 'kid': token_key().kid})}.{base64url(claims_of(user))}"
+    head = f"{base64url({'alg': 'HS256', 'kid': token_ring().signing.kid})}.{base64url(claims_of(user))}"
     digest = hmac.new(pem, head.encode(), hashlib.sha256).digest()
     return f"{head}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
@@ -153,7 +155,7 @@ def with_another_algorithm(user: User) -> str:
 
 def with_another_key(user: User) -> str:
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return jwt.encode(claims_of(user), other, algorithm="RS256", headers={"kid": token_key().kid})
+    return jwt.encode(claims_of(user), other, algorithm="RS256", headers={"kid": token_ring().signing.kid})
 
 
 def with_a_changed_claim(user: User) -> str:

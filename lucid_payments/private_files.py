@@ -1,4 +1,4 @@
-"""Files and folders of an embedded service: private from their first moment, replaced in one step."""
+"""Files and folders for secrets and state: private from their first moment, replaced in one step."""
 
 from __future__ import annotations
 
