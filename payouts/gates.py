@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from payouts import alarms, chain
+from payouts import chain
 from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import HoldReason
 from routers import killswitch
@@ -23,23 +23,18 @@ class Closed:
 
 
 def closed(state: ChainState, now: datetime) -> Closed | None:
-    """The first gate that is shut for every payout, or None. Raises and clears the alarms that go with gates."""
-    shut = next((found for gate in _GATES if (found := gate(state, now))), None)
-    kinds = {reason.value for reason in _ALARMING}
-    if shut is not None and shut.reason in _ALARMING:
-        alarms.raise_alarm(shut.reason.value, shut.sentence)
-        kinds.discard(shut.reason.value)
-    alarms.clear(kinds)
-    return shut
+    """The first gate that is shut for every payout, or None."""
+    return next((found for gate in _GATES if (found := gate(state, now))), None)
 
 
-def tell_of_funds(reasons: Collection[str | None]) -> None:
-    """Raise or clear the alarms of an empty treasury, by the reasons why payouts that are due are held."""
-    for reason, sentence in _FUNDS.items():
-        if reason in reasons:
-            alarms.raise_alarm(reason.value, sentence)
-        else:
-            alarms.clear([reason.value])
+def shut(state: ChainState, now: datetime) -> dict[str, str]:
+    """Why each gate of `ALARMING` is shut, by its reason; the first sentence where two share a reason."""
+    found: dict[str, str] = {}
+    for gate in _GATES:
+        told = gate(state, now)
+        if told is not None and told.reason in ALARMING:
+            found.setdefault(told.reason.value, told.sentence)
+    return found
 
 
 def _kill_switch(state: ChainState, now: datetime) -> Closed | None:
@@ -98,8 +93,5 @@ _GATES: tuple[Callable[[ChainState, datetime], Closed | None], ...] = (
     _statement,
     _signer,
 )
-_ALARMING = (HoldReason.NODES, HoldReason.CLOCK, HoldReason.TOKEN_PAUSED, HoldReason.SIGNER)
-_FUNDS = {
-    HoldReason.TREASURY_USDT: "The treasury has too little USDT for payouts that are due: top it up.",
-    HoldReason.TREASURY_TRX: "The treasury has too little TRX for the fees of payouts that are due: top it up.",
-}
+# A pulled kill switch is somebody's own act, and stands on every page as it is.
+ALARMING = (HoldReason.NODES, HoldReason.CLOCK, HoldReason.TOKEN_PAUSED, HoldReason.SIGNER)

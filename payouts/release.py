@@ -8,7 +8,7 @@ from django.conf import settings
 
 from lucid_payments import clock
 from lucid_payments.locks import AdvisoryLock, only_one
-from payouts import chain, gates, queue, watching
+from payouts import chain, gates, lookout, queue, watching
 from payouts.execution import Candidate, ClockTrip, Funds, Outlook
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt, AttemptState
@@ -45,9 +45,8 @@ def _round() -> int:
     shut = gates.closed(state, now)
     if shut is not None:
         PayoutManager.hold(queue.due(now), shut.reason, detail=shut.sentence)
-        return 0
-    released = _release(state, now)
-    gates.tell_of_funds(set(queue.due(now).values_list("hold_reason", flat=True)))
+    released = 0 if shut is not None else _release(state, now)
+    lookout.tell(state, now)
     return released
 
 

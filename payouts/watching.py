@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from lucid_payments import clock
 from lucid_payments.locks import AdvisoryLock, only_one
-from payouts import chain, examination, recovery, scanning, treasury
+from payouts import chain, examination, lookout, recovery, scanning, treasury
 from payouts.models.attempt import UNRESOLVED, Attempt
 from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import Payout, PayoutStatus
@@ -35,18 +35,26 @@ def poll() -> bool:
     with only_one(AdvisoryLock.WATCH) as mine:
         if not mine:
             return False
+        before = chain.state().read_at
         now = clock.from_ms(chain.start_round())
-        pool = chain.pool()
-        pool.load_quarantines(chain.state().quarantine)
-        heads = pool.heads()
-        examination.release_served()
-        state = _write_heads(heads, now)
-        if state.operators_usable == 0:
-            return False
-        scanning.scan(state)
-        treasury.read(state)
-        recovery.resolve(chain.state())
-        return True
+        usable = _round(now)
+        away = before is None or not timedelta(0) <= now - before <= chain.FRESH
+        lookout.tell(chain.state(), clock.now(), just_back=away)
+        return usable
+
+
+def _round(now: datetime) -> bool:
+    pool = chain.pool()
+    pool.load_quarantines(chain.state().quarantine)
+    heads = pool.heads()
+    examination.release_served()
+    state = _write_heads(heads, now)
+    if state.operators_usable == 0:
+        return False
+    scanning.scan(state)
+    treasury.read(state)
+    recovery.resolve(chain.state())
+    return True
 
 
 def _idle() -> bool:
