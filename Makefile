@@ -10,7 +10,7 @@ export PYTHON ?=
 # `exec` hands make's signals to the program itself: Ctrl-C and SIGTERM stop the demo and not just make.
 RUN := exec "$(VENV)/bin/python"
 
-.PHONY: help demo demo-reset test lint bench prove lock
+.PHONY: help demo demo-reset test lint bench faults prove lock
 
 help:
 	@sed -n 's/^##  *//p' Makefile
@@ -39,6 +39,11 @@ lint:
 bench:
 	@bash scripts/install dev
 	@$(RUN) -m tests.load
+
+## make faults      every fault on the real processes, and docs/faults.md
+faults:
+	@bash scripts/install dev
+	@$(RUN) -m tests.faults
 
 ## make prove       what is too long for `make test`
 prove:

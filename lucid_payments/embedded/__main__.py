@@ -18,12 +18,14 @@ from lucid_payments.embedded.supervisor import StopRequested, Supervisor
 
 DEFAULT_PORT = 8080
 DEFAULT_BLOCK_SECONDS = 3
+DEFAULT_HISTORY_DAYS = 30
 
 
 def start(folder: Path) -> None:
     """Run the demo until Ctrl-C or SIGTERM. Raises CannotStart with one line."""
     port = _number("DEMO_PORT", DEFAULT_PORT, 1024, 65_000)
     block_seconds = _number("DEVNET_BLOCK_SECONDS", DEFAULT_BLOCK_SECONDS, 1, 3600)
+    history_days = _number("DEMO_HISTORY_DAYS", DEFAULT_HISTORY_DAYS, 0, DEFAULT_HISTORY_DAYS)
     with held(open_home(folder)), one_clear_line(folder):
         for name in leftovers.end_leftovers(folder):
             print(f"ended {name}, left over from a demo that was killed")  # noqa: T201
@@ -32,7 +34,7 @@ def start(folder: Path) -> None:
         supervisor.answer_signals()
         os.umask(0o077)
         try:
-            Demo(folder, sockets, port, block_seconds, os.environ).run(supervisor)
+            Demo(folder, sockets, port, block_seconds, os.environ, history_days).run(supervisor)
         except StopRequested:
             pass
         finally:

@@ -37,6 +37,7 @@ class Demo:
     port: int
     block_seconds: int
     given: Mapping[str, str]
+    history_days: int = 30
 
     @property
     def base_url(self) -> str:
@@ -101,6 +102,7 @@ class Demo:
             f"--base-url={self.base_url}",
             f"--admin-url={self.admin_url}",
             f"--devnet-url={self.devnet_url}",
+            f"--history-days={self.history_days}",
         ]
 
     def _devnet(self, known: Environments) -> Service:

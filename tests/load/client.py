@@ -52,6 +52,12 @@ class Client:
         with ThreadPoolExecutor(THREADS) as threads:
             return list(threads.map(one, range(count)))
 
+    def hang_up(self) -> None:
+        """Close this thread's connection: the server does, too, when nothing comes for a while."""
+        connection = self._local.__dict__.pop("connection", None)
+        if connection is not None:
+            connection.close()
+
     def _call(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         connection = getattr(self._local, "connection", None)
         if connection is None:

@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 240
 STOP_SECONDS = 30
 TREASURY_SUN = 1_000_000 * 1_000_000
+# A stack has servers of its own, whatever the tests around it use.
+OWN_SERVERS = ("DATABASE_URL", "DATABASE_OWNER_URL", "BROKER_URL", "CACHE_URL")
 # Limits per caller and minute out of the way: what is measured is the payouts' way, not the fence before it.
 NO_REQUEST_LIMITS = {"RATE_LIMIT_FACTOR": "100000"}
 
@@ -39,6 +41,11 @@ class Stack:
     def devnet(self) -> DevnetControl:
         return DevnetControl(self.facts["devnet_url"], timeout=60)
 
+    def pids(self) -> dict[str, int]:
+        """The processes that run now, by name."""
+        found: dict[str, int] = json.loads((self.folder / "demo.json").read_text())["pids"]
+        return found
+
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Read the stack's own books."""
         with psycopg.connect(self.facts["database_url"], autocommit=True) as connection:
@@ -50,8 +57,9 @@ def running(port: int, *, latency_ms: int = 20, **settings: str) -> Iterator[Sta
     """A fresh demo on `port` with these environment settings and this much latency at each node."""
     with tempfile.TemporaryDirectory(prefix="lucid-load-") as name:
         folder = Path(name) / "demo"
+        inherited = {key: value for key, value in os.environ.items() if key not in OWN_SERVERS}
         environment = {
-            **os.environ, **NO_REQUEST_LIMITS, **settings, "DEMO_DIR": str(folder), "DEMO_PORT": str(port),
+            **inherited, **NO_REQUEST_LIMITS, **settings, "DEMO_DIR": str(folder), "DEMO_PORT": str(port),
         }  # fmt: skip
         with open(Path(name) / "log", "w+") as log:
             process = subprocess.Popen(

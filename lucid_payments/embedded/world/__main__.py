@@ -14,6 +14,7 @@ def main() -> None:
     parser.add_argument("--base-url", required=True)
     parser.add_argument("--admin-url", required=True)
     parser.add_argument("--devnet-url", required=True)
+    parser.add_argument("--history-days", type=int, default=30)
     options = parser.parse_args()
     django.setup()
 
@@ -42,7 +43,7 @@ def main() -> None:
         },
     )
     if is_new:
-        history.live_through_a_month(DevnetControl(options.devnet_url, timeout=120))
+        history.live_through(DevnetControl(options.devnet_url, timeout=120), options.history_days)
         demo_file.merge(options.demo_file, {"world": "complete"})
 
 

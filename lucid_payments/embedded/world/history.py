@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from payouts.release import release_due
 from payouts.sending import send_due
 
 DAYS = 30
-PAYOUTS = 200
+PAYOUTS = 200  # in as many days; fewer in fewer
 TREASURY_USDT = 50_000 * BASE_UNITS_PER_USDT
 TREASURY_TRX = 20_000 * SUN_PER_TRX
 ROUNDS_A_DAY = 40
@@ -40,15 +41,15 @@ class Wish:
     order: PayoutOrder
 
 
-def live_through_a_month(devnet: DevnetControl) -> None:
-    """Fund the treasury and pay 200 payouts within the last 30 days."""
+def live_through(devnet: DevnetControl, days: int = DAYS) -> None:
+    """Fund the treasury and pay people within so many days up to now: 200 payouts in 30, none in 0."""
     now_ms = time.time_ns() // 1_000_000
-    began_ms = now_ms - (DAYS + 1) * 24 * 3600 * 1000
+    began_ms = now_ms - (days + 1) * 24 * 3600 * 1000
     devnet.reset(now_ms=began_ms)
     devnet.clock("manual")
     devnet_clock.follow()
     _fund(devnet)
-    for day, wishes in enumerate(_wishes()):
+    for day, wishes in enumerate(itertools.islice(_wishes(), days)):
         for wish in wishes:
             PayoutManager.create(creator=User.objects.get(username=wish.creator), order=wish.order)
         _finish_day(devnet)

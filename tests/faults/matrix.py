@@ -1,0 +1,17 @@
+"""All rows, in the order of the table."""
+
+from __future__ import annotations
+
+from tests.faults import blocks, callers, disagreement, inclusion, node_answers, process, token
+from tests.faults.row import Row
+
+THEMES: dict[str, list[Row]] = {
+    "What nodes answer": node_answers.ROWS,
+    "Inclusion": inclusion.ROWS,
+    "Blocks": blocks.ROWS,
+    "Nodes that differ": disagreement.ROWS,
+    "The token and the treasury": token.ROWS,
+    "Our own processes": process.ROWS,
+    "Callers": callers.ROWS,
+}
+ROWS = [row for rows in THEMES.values() for row in rows]

@@ -1,0 +1,247 @@
+"""The rig: a whole stack of real processes on a chain whose time the test moves, and ten payouts asked for by HTTP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from payouts.devnet.client import DevnetControl
+from tests.faults.nudges import Nudges
+from tests.load.client import Client, recipient
+from tests.load.stack import Stack, free_port, running
+
+COUNT = 10
+USDT = 1_000_000
+LIVE = ("prepared", "signed", "sent", "included")
+OVER = ("confirmed", "failed", "cancelled", "rejected", "manual")
+# First what was begun goes on and the chain is read, then what may go now is released; that sets off the rest.
+TURN = (("payouts.tasks.send", "payouts.tasks.watch", "payouts.tasks.sign"), ("payouts.tasks.release",))
+TOKEN_SECONDS = 600
+SETTINGS = {"DEMO_HISTORY_DAYS": "0", "V0_IN_FLIGHT_CAP": "10", "LOG_LEVEL": "WARNING"}
+DAY_MS = 24 * 3600 * 1000
+MORNING_MS = 10 * 60 * 1000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A payout that was asked for; `amount` in base units."""
+
+    payout_id: str
+    recipient: str
+    amount: int
+
+
+class Rig:
+    """One stack. `asked` are the payouts of the row under way."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.devnet: DevnetControl = stack.devnet
+        self.treasury: str = stack.facts["treasury_address"]
+        self.asked: list[Asked] = []
+        self.began_ms = 0
+        self.first_audit_entry = 0
+        self._nudges = Nudges(stack.folder)
+        self._logged_in: tuple[Client, float] | None = None
+        self._rows = 0
+        self.devnet.clock("manual")
+        self.devnet.step(blocks=20)
+        self.turn()
+        (booked,) = self.one(
+            "SELECT debits_posted - credits_posted FROM payouts_ledgeraccount WHERE name = 'treasury_trx'"
+        )
+        # The stack's own funds in TRX aren't booked: no row may change this difference by a sun.
+        self.trx_beside_the_books = self.devnet.balances(self.treasury)["trx_sun"] - int(booked)
+
+    @property
+    def count(self) -> int:
+        return len(self.asked)
+
+    # --- time and processes -------------------------------------------------------------------------------
+
+    def step(self, *, blocks: int | None = None, seconds: float | None = None) -> None:
+        """Chain time goes on; every process sees it in its next turn."""
+        self.devnet.step(blocks=blocks, seconds=seconds)
+
+    def turn(self) -> None:
+        """Every process does what there is to be done at this instant."""
+        for tasks in TURN:
+            self._nudges.turn(*tasks)
+
+    def pass_by(self, seconds: int) -> None:
+        """So much chain time, block after block, with a turn at least every half minute."""
+        until = self.devnet.now_ms() + seconds * 1000
+        while (left := until - self.devnet.now_ms()) > 0:
+            self.step(blocks=max(1, min(10, left // 3000)))
+            self.turn()
+
+    def new_day(self) -> None:
+        """Ten past midnight of the next day: fresh windows, no sample of earlier attempts, every reading fresh."""
+        self._rows += 1
+        now = self.devnet.now_ms()
+        self.devnet.clock("manual", now_ms=now - now % DAY_MS + DAY_MS + MORNING_MS)
+        self.devnet.step(blocks=20)
+        self.turn()
+        self.asked = []
+        self.began_ms = self.devnet.now_ms()
+        (self.first_audit_entry,) = self.one("SELECT coalesce(max(id), 0) FROM audit_auditentry")
+
+    def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
+        """Signal a process of the stack; its supervisor starts it again when it is gone."""
+        os.kill(self.stack.pids()[name], how)
+
+    # --- payouts ------------------------------------------------------------------------------------------
+
+    def ask(self, count: int = COUNT) -> None:
+        """Ask for so many payouts, each to a recipient of its own and of an amount of its own."""
+        client, first = self._client(), self.count
+        for number in range(first, first + count):
+            amount = USDT + (number + 1) * 10_000
+            serial = f"fault-{self._rows}-{number}"
+            payout_id = client.pay(serial, f"{amount // USDT}.{amount % USDT:06}")
+            self.asked.append(Asked(payout_id, recipient(serial), amount))
+        client.hang_up()
+
+    def _client(self) -> Client:
+        """The service account's, logged in as often as its token runs out: a login costs as much as ten payouts."""
+        if self._logged_in is None or time.monotonic() - self._logged_in[1] > TOKEN_SECONDS:
+            self._logged_in = Client(self.stack.facts), time.monotonic()
+        return self._logged_in[0]
+
+    def until(self, state: str, turns: int = 10) -> None:
+        """Let the processes work, and for `included` one block come, until all ten are so far."""
+        for _ in range(turns):
+            self.turn()
+            if self.attempts() == {state: self.count}:
+                return
+            if state == "included":
+                self.step(blocks=1)
+        raise AssertionError(f"not all {state}: {self.explain()}")
+
+    def resolve(self, bound_seconds: int) -> bool:
+        """Let time go on until all have ended; False when that takes longer than the bound."""
+        deadline = self.devnet.now_ms() + bound_seconds * 1000
+        while True:
+            self.turn()
+            if not self.open_payouts():
+                return True
+            if self.devnet.now_ms() >= deadline:
+                return False
+            live = {state for state in LIVE if self.attempts()[state]}
+            if not live:
+                # Nothing but waiting for a back-off or a cool-down.
+                self.step(seconds=30)
+            else:
+                self.step(blocks=10 if live == {"included"} else 5)
+
+    def statuses(self) -> Counter[str]:
+        return Counter(
+            dict(
+                self.query(
+                    "SELECT status, count(*) FROM payouts_payout WHERE payout_id = ANY(%s) GROUP BY 1",
+                    self.ids(),
+                )
+            )
+        )
+
+    def attempts(self) -> Counter[str]:
+        """States of the payouts' attempts."""
+        return Counter(
+            dict(
+                self.query(
+                    "SELECT a.state, count(*) FROM payouts_attempt a JOIN payouts_payout p ON p.id = a.payout_id"
+                    " WHERE p.payout_id = ANY(%s) GROUP BY 1",
+                    self.ids(),
+                )
+            )
+        )
+
+    def txids(self) -> list[str]:
+        """Of all attempts so far, oldest first."""
+        rows = self.query(
+            "SELECT a.txid FROM payouts_attempt a JOIN payouts_payout p ON p.id = a.payout_id"
+            " WHERE p.payout_id = ANY(%s) ORDER BY a.id",
+            self.ids(),
+        )
+        return [txid for (txid,) in rows]
+
+    def open_payouts(self) -> int:
+        return sum(number for status, number in self.statuses().items() if status not in OVER)
+
+    def ids(self) -> list[str]:
+        return [asked.payout_id for asked in self.asked]
+
+    def explain(self) -> str:
+        """Each payout's state in a line, for a failed assertion."""
+        rows = self.query(
+            "SELECT p.status, p.hold_reason, p.retries, p.failure_message, array_agg(a.state ORDER BY a.id), count(*)"
+            " FROM payouts_payout p LEFT JOIN payouts_attempt a ON a.payout_id = p.id"
+            " WHERE p.payout_id = ANY(%s) GROUP BY p.id",
+            self.ids(),
+        )
+        lines = Counter(str(row[:5]) for row in rows)
+        alarms = self.query("SELECT kind, detail FROM payouts_alarm WHERE cleared_at IS NULL")
+        breakers = self.query("SELECT scope, state, detail FROM routers_breaker WHERE state <> 'closed'")
+        switches = self.query("SELECT scope, reason FROM routers_killswitch WHERE pulled")
+        chain = self.query(
+            "SELECT head_number, solid_number, operators_usable, clock_trips, quarantine, statement_detail,"
+            " foreign_txid, token_refusal FROM payouts_chainstate"
+        )
+        return f"{dict(lines)}; alarms {alarms}; breakers {breakers}; switches {switches}; chain {chain}"
+
+    # --- faults and books ---------------------------------------------------------------------------------
+
+    def fault(self, kind: str, *endpoints: str, **options: Any) -> None:
+        """The same fault at each of these endpoints; `node` and `calls` as `DevnetControl.fault` takes them."""
+        for endpoint in endpoints:
+            self.devnet.fault(kind, endpoint, **options)
+
+    def put_right(self) -> None:
+        """No faults, no forks, no lag; solidification goes on."""
+        state = self.devnet.state()
+        self.devnet.clear_faults()
+        for node in state["nodes"]:
+            if node["forked"]:
+                self.devnet.heal(node["node"])
+            if node["lag"]:
+                self.devnet.lag(node["node"], 0)
+        if state["stalled"]:
+            self.devnet.stall(False)
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Read the stack's own books."""
+        return self.stack.query(sql, *parameters)
+
+    def one(self, sql: str, *parameters: object) -> tuple[Any, ...]:
+        (row,) = self.query(sql, *parameters)
+        return row
+
+    def close(self) -> None:
+        self._nudges.close()
+        self.devnet.close()
+
+
+@contextmanager
+def rig(**settings: str) -> Iterator[Rig]:
+    """A rig on a fresh stack."""
+    with running(free_port(), latency_ms=0, **SETTINGS, **settings) as stack:
+        made = Rig(stack)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def wait_until(found: Callable[[], object], what: str, limit_seconds: float = 60) -> None:
+    """Until `found()` is true: for what happens in a process's own time, such as its start."""
+    deadline = time.monotonic() + limit_seconds
+    while not found():
+        if time.monotonic() > deadline:
+            raise TimeoutError(what)
+        time.sleep(0.05)

@@ -1,0 +1,43 @@
+"""Every row of the matrix: twelve of them every day, the others with `make prove`; and the page that lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults import report
+from tests.faults.matrix import ROWS
+from tests.faults.row import Row
+from tests.faults.runner import Runner
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[Runner]:
+    started = Runner()
+    yield started
+    started.stop()
+
+
+PARAMETERS = [
+    pytest.param(row, id=row.name, marks=pytest.mark.alone if row.daily else pytest.mark.prove)
+    for row in ROWS
+]
+
+
+@pytest.mark.parametrize("row", PARAMETERS)
+def test_nobody_is_paid_twice_and_nothing_is_stuck(row: Row, runner: Runner) -> None:
+    result = runner.run(row)
+    assert not result.wrong
+    assert (result.duplicates, result.stuck, result.human_acts) == (0, 0, row.human_acts)
+
+
+def test_every_row_has_a_name_of_its_own() -> None:
+    assert len({row.name for row in ROWS}) == len(ROWS)
+
+
+def test_the_page_lists_every_row_as_it_is_expected_and_none_that_failed() -> None:
+    page = report.PAGE.read_text()
+    for row in ROWS:
+        assert f"| {row.name} | {row.expected} |" in page, f"`make faults` hasn't run since: {row.name}"
+    assert report.FAILED not in page
