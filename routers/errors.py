@@ -1,12 +1,14 @@
-"""Why an act of the back office is refused: a machine code, and a sentence for the person who acts."""
+"""Why the routers refuse an act: a machine code, and a sentence for the person who acts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from lucid_payments.backoffice.acts import ActRefused
 
-class ActRefused(Exception):
+
+class Refused(ActRefused):
     """Nothing was changed. `offer` is what could be asked for instead, where there is something."""
 
     def __init__(self, code: str, sentence: str, *, offer: Any = None) -> None:
@@ -16,7 +18,7 @@ class ActRefused(Exception):
         self.offer = offer
 
 
-class PolicyRefused(ActRefused):
+class PolicyRefused(Refused):
     """A policy that contradicts itself or another one; `fields` has a sentence by field."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:

@@ -43,4 +43,4 @@ def set_limit(name: str, units: int) -> RouterPolicy:
 
 def release_kill_switch(reason: str = "All is well again.") -> None:
     first, second = administrators()
-    killswitch.confirm_release(killswitch.ask_release(actor=first, reason=reason), actor=second)
+    assert killswitch.release(actor=first, second=second, reason=reason)

@@ -24,6 +24,8 @@ from lucid_payments.backoffice.policy import Verdict
 ALLOWED: Final = Verdict(True)
 # The key of a subject that the act itself makes.
 NEW: Final = "new"
+# As long as any row keeps one.
+LONGEST_REASON: Final = 300
 
 
 class ActRefused(Exception):
@@ -60,6 +62,13 @@ class Performance:
     reason: str
     data: Mapping[str, Any] = field(default_factory=dict)
     request_id: str = ""
+
+    @property
+    def second(self) -> User:
+        """Whoever confirmed. Raises ActRefused for an act of one person."""
+        if self.confirmer is None:
+            raise ActRefused("A second person must confirm this.")
+        return self.confirmer
 
     @property
     def evidence(self) -> dict[str, Any]:

@@ -19,10 +19,9 @@ from django.urls import reverse
 
 from lucid_payments.accounts.models import User
 from lucid_payments.api.request_id import request_id_of
-from lucid_payments.backoffice import acts, factor, second_person, tokens
-from lucid_payments.backoffice.acts import Act, ActRefused, ChangedSince, Outcome, Performance
+from lucid_payments.backoffice import acts, doing, factor, tokens
+from lucid_payments.backoffice.acts import Act, ActRefused, ChangedSince, Outcome
 
-CHANGED: Final = "This has changed since you looked. Read it again: nothing was done."
 DONE_ALREADY: Final = "This form was sent before, or is older than half an hour. Nothing was done again."
 ASKED: Final = "A second person must confirm this within an hour. It waits in their queue."
 
@@ -34,7 +33,9 @@ class Replayed(ActRefused):
 class ReasonForm(forms.Form):
     """The reason, and a code where the factor isn't fresh."""
 
-    reason = forms.CharField(label="Reason", max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
+    reason = forms.CharField(
+        label="Reason", max_length=acts.LONGEST_REASON, widget=forms.Textarea(attrs={"rows": 3})
+    )
     code = forms.CharField(
         label="Authenticator or recovery code",
         max_length=20,
@@ -105,25 +106,20 @@ class Page:
     @transaction.atomic
     def _act(self, answers: dict[str, Any], data: dict[str, Any]) -> Outcome:
         """Everything or nothing: a refusal gives the token back too."""
-        request_id = request_id_of(self.request)
         if not tokens.spend(answers["token"], self.user, self.request.path):
             raise Replayed(DONE_ALREADY)
-        subject = self.act.lock(self.key)
-        if self.act.version(subject) != answers["version"]:
-            raise ChangedSince(CHANGED)
-        verdict = self.act.allowed(self.user, subject)
-        if not verdict:
-            raise ActRefused(verdict.reason)
-        reason = answers["reason"]
-        if self.act.needs_second(subject, data):
-            second_person.ask(
-                self.act, self.key, subject, data=data, actor=self.user, reason=reason, request_id=request_id
-            )
-            return Outcome(ASKED, reverse("admin:backoffice_twopersonact_changelist"))
-        return self.act.perform(
-            subject,
-            Performance(actor=self.user, confirmer=None, reason=reason, data=data, request_id=request_id),
+        begun = doing.begin(
+            self.act,
+            self.key,
+            seen=answers["version"],
+            data=data,
+            actor=self.user,
+            reason=answers["reason"],
+            request_id=request_id_of(self.request),
         )
+        if isinstance(begun, Outcome):
+            return begun
+        return Outcome(ASKED, reverse("admin:backoffice_twopersonact_changelist"))
 
     def _form(self, data: Any = None) -> ReasonForm:
         return ReasonForm(

@@ -16,7 +16,7 @@ from django.db import transaction
 from lucid_payments import nudge
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
-from lucid_payments.backoffice.models import TwoPersonAct
+from lucid_payments.backoffice.models import ActState, TwoPersonAct
 
 TASK: Final = "lucid_payments.backoffice.tasks.mail_waiting_act"
 SUBJECT: Final = "Lucid Payments: an act waits for a second person"
@@ -41,7 +41,9 @@ def ask_for_second_person(act: TwoPersonAct, roles: Collection[Role]) -> None:
 
 
 def mail(number: int, addresses: Collection[str]) -> None:
-    """One mail a person, so that nobody reads the others' addresses."""
+    """One mail a person, so that nobody reads the others' addresses; none once the act is over."""
+    if not TwoPersonAct.objects.filter(pk=number, state=ActState.ASKED).exists():
+        return
     for address in addresses:
         try:
             send_mail(SUBJECT, BODY.format(number=number), None, [address])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.http import Http404
@@ -14,7 +14,7 @@ from lucid_payments.backoffice.policy import Verdict
 from lucid_payments.money import format_usdt
 from routers import breakers, held
 from routers.acts import words
-from routers.models import Ask, Breaker, BreakerState
+from routers.models import Breaker, BreakerState
 
 
 class BreakerAct(Act):
@@ -69,42 +69,39 @@ class Open(BreakerAct):
         ]
 
     def perform(self, subject: Breaker, performance: Performance) -> Outcome:
-        with words.refusals():
-            done = breakers.open_by_hand(subject.scope, actor=performance.actor, reason=performance.reason)
-        if not done:
+        if not breakers.open_by_hand(subject.scope, actor=performance.actor, reason=performance.reason):
             raise ActRefused(words.FIRST)
         return Outcome(f"The breaker of {self.label(subject)} is open.", words.page_url())
 
 
 class LooseningAct(BreakerAct):
-    """What two do: the routers' own asking and confirming, one after the other, once both have spoken."""
+    """What takes two."""
 
-    ask: ClassVar[Callable[..., Ask]]
-    confirm: ClassVar[Callable[..., None]]
     done: ClassVar[str]
 
     def needs_second(self, subject: Breaker, data: Mapping[str, Any]) -> bool:
         return True
 
     def perform(self, subject: Breaker, performance: Performance) -> Outcome:
-        if performance.confirmer is None:
-            raise ActRefused("A second administrator must confirm this.")
-        self._do(subject.scope, performance.actor, performance.confirmer, performance.reason)
+        if not self.move(subject.scope, performance, performance.second):
+            raise ActRefused(words.FIRST)
         return Outcome(f"The breaker of {self.label(subject)} is {self.done}.", words.page_url())
 
-    def _do(self, router: str, actor: User, second: User, reason: str) -> None:
-        with words.refusals():
-            asked = type(self).ask(router, actor=actor, reason=reason)
-            type(self).confirm(asked, actor=second)
+    def move(self, router: str, performance: Performance, second: User) -> bool:
+        """False when somebody was first."""
+        raise NotImplementedError
 
 
 class Close(LooseningAct):
     kind = "breaker.close"
     title = "Close the breaker"
     verb = "Close the breaker"
-    ask = breakers.ask_close
-    confirm = breakers.confirm_close
     done = "closed"
+
+    def move(self, router: str, performance: Performance, second: User) -> bool:
+        return breakers.close_by_hand(
+            router, actor=performance.actor, second=second, reason=performance.reason
+        )
 
     def fits(self, subject: Breaker) -> Verdict:
         return Verdict(False, "It is closed.") if subject.state == BreakerState.CLOSED else acts.ALLOWED
@@ -125,9 +122,12 @@ class HalfOpen(LooseningAct):
     kind = "breaker.half_open"
     title = "Half-open the breaker"
     verb = "Half-open the breaker"
-    ask = breakers.ask_half_open
-    confirm = breakers.confirm_half_open
     done = "half open"
+
+    def move(self, router: str, performance: Performance, second: User) -> bool:
+        return breakers.half_open_by_hand(
+            router, actor=performance.actor, second=second, reason=performance.reason
+        )
 
     def fits(self, subject: Breaker) -> Verdict:
         if subject.state == BreakerState.OPEN:

@@ -16,7 +16,7 @@ from django.http import Http404
 
 from lucid_payments import clock
 from lucid_payments.backoffice import acts
-from lucid_payments.backoffice.acts import Act, ActRefused, Outcome, Performance
+from lucid_payments.backoffice.acts import Act, Outcome, Performance
 from lucid_payments.backoffice.policy import Verdict
 from lucid_payments.money import format_usdt, parse_usdt
 from routers import errors, held, limits
@@ -102,7 +102,7 @@ class Reset(Act):
             return verdict
         try:
             waivers.require_running(subject.slot, clock.now())
-        except errors.ActRefused as refused:
+        except errors.Refused as refused:
             return Verdict(False, refused.sentence)
         if limits.missing_for_reset(subject.window) == 0:
             return Verdict(False, "The whole cap is free: there is nothing to reset.")
@@ -119,8 +119,7 @@ class Reset(Act):
         return {"amount": format_usdt(subject.missing)}
 
     def check(self, subject: Running, data: Mapping[str, Any]) -> None:
-        with words.refusals():
-            waivers.require_possible(subject.slot, int(data["amount"]))
+        waivers.require_possible(subject.slot, int(data["amount"]))
 
     def needs_second(self, subject: Running, data: Mapping[str, Any]) -> bool:
         return True
@@ -139,16 +138,13 @@ class Reset(Act):
         ]
 
     def perform(self, subject: Running, performance: Performance) -> Outcome:
-        if performance.confirmer is None:
-            raise ActRefused("A second administrator must confirm this.")
-        with words.refusals():
-            asked = limits.ask_waiver(
-                subject.slot,
-                int(performance.data["amount"]),
-                actor=performance.actor,
-                reason=performance.reason,
-            )
-            waiver = limits.confirm_waiver(asked, actor=performance.confirmer)
+        waiver = limits.waive(
+            subject.slot,
+            int(performance.data["amount"]),
+            actor=performance.actor,
+            second=performance.second,
+            reason=performance.reason,
+        )
         return Outcome(
             f"{format_usdt(waiver.amount)} USDT may go on top: {self.label(subject)}.", words.page_url()
         )

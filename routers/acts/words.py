@@ -1,15 +1,12 @@
-"""How the acts and the page name things, and say why the routers refuse."""
+"""How the acts and the page name things."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from django.urls import reverse
 
-from lucid_payments.backoffice import acts
-from routers import errors, killswitch
+from routers import killswitch
 from routers.choices import RouterType
 from routers.models import GLOBAL
 
@@ -18,15 +15,6 @@ ROUTERS: Final = {RouterType.V0.value: "Router V0", RouterType.KYC.value: "Route
 SCOPES: Final = {GLOBAL: "All payouts", **ROUTERS}
 AS_FAR: Final = "as far as slots in flight, treasury and chain allow"
 FIRST: Final = "Somebody was first: look again."
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """The routers' refusals as the back office's, with their sentence."""
-    try:
-        yield
-    except errors.ActRefused as refused:
-        raise acts.ActRefused(refused.sentence) from refused
 
 
 def page_url() -> str:

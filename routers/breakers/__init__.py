@@ -1,7 +1,7 @@
 """The error breaker of each router: it opens on failures, tries again with small payouts, and closes by itself."""
 
-from routers.breakers.acts import ask_close, ask_half_open, confirm_close, confirm_half_open, open_by_hand
 from routers.breakers.attempts import Ended, Probes, Source, register_source
+from routers.breakers.by_hand import close_by_hand, half_open_by_hand, open_by_hand
 from routers.breakers.rules import PROBE_AMOUNT, PROBES
 from routers.breakers.states import all_breakers, attempts_ended, sweep, trip
 
@@ -12,11 +12,9 @@ __all__ = [
     "Probes",
     "Source",
     "all_breakers",
-    "ask_close",
-    "ask_half_open",
     "attempts_ended",
-    "confirm_close",
-    "confirm_half_open",
+    "close_by_hand",
+    "half_open_by_hand",
     "open_by_hand",
     "register_source",
     "sweep",

@@ -172,7 +172,6 @@ def _change(
         at=now,
     )
     details: dict[str, Any] = {"scope": row.scope, "from": before, "cause": cause, "detail": row.detail}
-    if second is not None and actor is not None:
-        details["asked_by"] = actor.get_username()
-    log.record(_OUTWARD[to], actor=second or actor, subject=row, details=details)
+    confirmed = {"confirmed_by": second.get_username()} if second else {}
+    log.record(_OUTWARD[to], actor=actor, subject=row, details=details | confirmed)
     outbox.emit(_OUTWARD[to], subject_type="breaker", subject_id=row.scope, owner=None, payload=details)

@@ -1,7 +1,7 @@
 """The limit gate: windows that fill and end by themselves, and what two people let through on top."""
 
 from routers.limits.gate import Room, give_back, locked_room, post, reserve, room
-from routers.limits.waivers import TooLate, ask_waiver, ceiling, confirm_waiver, missing_for_reset
+from routers.limits.waivers import TooLate, ceiling, missing_for_reset, waive
 from routers.limits.windows import Claim, Slot, WindowFull, starts_of
 
 __all__ = [
@@ -10,9 +10,7 @@ __all__ = [
     "Slot",
     "TooLate",
     "WindowFull",
-    "ask_waiver",
     "ceiling",
-    "confirm_waiver",
     "give_back",
     "locked_room",
     "missing_for_reset",
@@ -20,4 +18,5 @@ __all__ = [
     "reserve",
     "room",
     "starts_of",
+    "waive",
 ]

@@ -17,17 +17,16 @@ from lucid_payments.accounts.models import User
 from lucid_payments.audit import log
 from lucid_payments.events import outbox
 from lucid_payments.money import format_usdt, to_decimal
-from routers import policy, two_people
-from routers.errors import ActRefused
+from routers import policy
+from routers.errors import Refused
 from routers.limits import windows
 from routers.limits.windows import Slot
-from routers.models import Ask, LimitWaiver, LimitWindow, WindowPeriod, WindowScope
+from routers.models import LimitWaiver, LimitWindow, WindowPeriod, WindowScope
 
-KIND: Final = "limit.waiver"
 SHORTEST_REASON: Final = 20
 
 
-class TooLate(ActRefused):
+class TooLate(Refused):
     """The window has ended. `offer` is the one that runs now, a Slot."""
 
     def __init__(self, ended: Slot, offer: Slot) -> None:
@@ -49,44 +48,25 @@ def ceiling(period: str) -> int:
 
 
 @transaction.atomic
-def ask_waiver(slot: Slot, amount: int, *, actor: User, reason: str) -> Ask:
-    """Ask for `amount` base units on top of one window; a second administrator confirms.
+def waive(slot: Slot, amount: int, *, actor: User, second: User, reason: str) -> LimitWaiver:
+    """Let `amount` base units through on top of one window, by two people.
 
-    Raises ActRefused: `not_admin`, `reason` (20 characters), `too_late`, `amount`, `window`, `ceiling`.
+    Raises TooLate once the window has ended, and Refused: `amount`, `window`, `ceiling`.
     """
-    require_possible(slot, amount)
-    proposal = {**_named(slot), "amount": amount}
-    return two_people.ask(
-        KIND,
-        subject=f"{slot.scope} {slot.key} {slot.period} {slot.starts_at:%Y-%m-%d %H:%M}",
-        actor=actor,
-        reason=reason,
-        proposal=proposal,
-        shortest_reason=SHORTEST_REASON,
-    )
-
-
-@transaction.atomic
-def confirm_waiver(ask: Ask, *, actor: User) -> LimitWaiver:
-    """Let it through, once. Raises as `two_people.confirm`, TooLate once the window has ended, and `ceiling`."""
-    confirmed = two_people.confirm(ask, KIND, actor=actor)
-    told = confirmed.proposal
-    slot = Slot(told["period"], datetime.fromisoformat(told["starts_at"]), told["scope"], told["key"])
-    amount = int(told["amount"])
     window = require_possible(slot, amount)
     LimitWindow.objects.filter(pk=window.pk).update(waived=F("waived") + amount, reached_at=None)
     waiver = LimitWaiver.objects.create(
         window_id=window.pk,
         amount=amount,
-        reason=confirmed.reason,
-        actor=confirmed.asked_by,
-        actor_label=confirmed.asked_by_label,
-        second=actor,
-        second_label=actor.get_username(),
+        reason=reason,
+        actor=actor,
+        actor_label=actor.get_username(),
+        second=second,
+        second_label=second.get_username(),
     )
-    details = {**_named(slot), "amount_usdt": str(to_decimal(amount)), "reason": confirmed.reason}
+    details = {**_named(slot), "amount_usdt": str(to_decimal(amount)), "reason": reason}
     log.record(
-        "limit.waived", actor=actor, subject=waiver, details={**details, "asked_by": waiver.actor_label}
+        "limit.waived", actor=actor, subject=waiver, details={**details, "confirmed_by": waiver.second_label}
     )
     outbox.emit("limit.waived", subject_type="limit", subject_id=str(window.pk), owner=None, payload=details)
     return waiver
@@ -95,11 +75,11 @@ def confirm_waiver(ask: Ask, *, actor: User) -> LimitWaiver:
 def require_possible(slot: Slot, amount: int) -> LimitWindow:
     """The window, locked, on top of which `amount` base units may be asked for or confirmed now.
 
-    In a transaction. Raises TooLate once it has ended, and ActRefused: `amount`, `window`, `ceiling`.
+    In a transaction. Raises TooLate once it has ended, and Refused: `amount`, `window`, `ceiling`.
     """
     require_running(slot, clock.now())
     if amount < 1:
-        raise ActRefused("amount", "Give an amount above 0.")
+        raise Refused("amount", "Give an amount above 0.")
     window = locked(slot)
     _require_below_ceiling(slot, window, amount)
     return window
@@ -124,10 +104,10 @@ def _named(slot: Slot) -> dict[str, Any]:
 
 
 def require_running(slot: Slot, now: datetime) -> None:
-    """Raises TooLate for a window that has ended, and ActRefused `window` for one that hasn't begun."""
+    """Raises TooLate for a window that has ended, and Refused `window` for one that hasn't begun."""
     start = windows.starts_of(now).get(slot.period)
     if start is None or slot.starts_at > start:
-        raise ActRefused("window", "Only a window that runs now can be waived.")
+        raise Refused("window", "Only a window that runs now can be waived.")
     if slot.starts_at != start:
         raise TooLate(slot, Slot(slot.period, start, slot.scope, slot.key))
 
@@ -140,11 +120,11 @@ def locked(slot: Slot) -> LimitWindow:
 def cap_in_force(slot: Slot) -> int:
     """The window's cap by the policies of now. A creator's depends on the role, which its own row tells.
 
-    Raises ActRefused `window` for a window that there isn't.
+    Raises Refused `window` for a window that there isn't.
     """
     policies, cap = policy.current(), None
     if slot.scope in (WindowScope.RECIPIENT, WindowScope.CREATOR) and slot.period != WindowPeriod.DAY:
-        raise ActRefused("window", "Recipients and creators are limited by the day alone.")
+        raise Refused("window", "Recipients and creators are limited by the day alone.")
     if slot.scope == WindowScope.RECIPIENT:
         own = policies.routers.get(slot.key.partition(" ")[0])
         cap = own.recipient_limit if own else None
@@ -156,10 +136,10 @@ def cap_in_force(slot: Slot) -> int:
         hourly = slot.period == WindowPeriod.HOUR
         cap = (own.hourly_limit if hourly else own.daily_limit) if own else None
     if cap is None:
-        raise ActRefused("window", "There is no such window.")
+        raise Refused("window", "There is no such window.")
     return cap
 
 
 def _require_below_ceiling(slot: Slot, window: LimitWindow, amount: int) -> None:
     if window.cap + window.waived + amount > ceiling(slot.period):
-        raise ActRefused("ceiling", ceiling_sentence(slot.period))
+        raise Refused("ceiling", ceiling_sentence(slot.period))

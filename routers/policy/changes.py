@@ -12,14 +12,11 @@ from lucid_payments import locks
 from lucid_payments.accounts.models import User
 from lucid_payments.audit import log
 from lucid_payments.events import outbox
-from routers import two_people
-from routers.errors import ActRefused, PolicyRefused
-from routers.models import Ask
-from routers.models.policy import GLOBAL, RouterPolicy
+from routers.errors import PolicyRefused, Refused
+from routers.models.policy import RouterPolicy
 from routers.policy import rules
 from routers.policy.current import Policies, current
 
-KIND: Final = "policy"
 # Where more lets more through; a NULL is no cap at all. Of `payout_minimum` less does.
 CAPS: Final = (
     "payout_maximum",
@@ -51,57 +48,63 @@ def diff(before: RouterPolicy, after: RouterPolicy) -> list[Change]:
     ]
 
 
-@transaction.atomic
-def propose(
-    scope: str, changes: Mapping[str, Any], *, actor: User, reason: str, base_version: int | None = None
-) -> RouterPolicy | Ask:
-    """Change fields of a scope's policy: the new version when it only tightens, else what waits for confirmation.
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A version that obeys the rules and isn't in force yet, and the one that it would follow."""
 
-    `base_version` is the one the author looked at. Raises PolicyRefused naming the fields, and ActRefused:
-    `not_admin`, `reason`, `changed` when there is a newer version, `nothing` without a difference.
+    before: RouterPolicy
+    after: RouterPolicy
+    changes: list[Change]
+
+    @property
+    def loosens(self) -> bool:
+        return any(change.loosens for change in self.changes)
+
+
+def propose(scope: str, changes: Mapping[str, Any], policies: Policies | None = None) -> Proposal:
+    """What changing these fields would make of a scope's policy; nothing is written.
+
+    Raises PolicyRefused naming the fields, and Refused `nothing` without a difference.
     """
-    two_people.require_admin(actor)
-    given = two_people.require_reason(reason)
-    policies = _locked()
-    before = _version(policies, scope)
-    if base_version is not None and base_version != before.version:
-        raise ActRefused("changed", f"{before} is in force since you looked.")
+    in_force = policies or current()
+    before = in_force.of(scope)
+    if before is None:
+        raise PolicyRefused({"scope": "There is no such router."})
     after = _changed(before, changes)
-    rules.check(after, policies)
+    rules.check(after, in_force)
     found = diff(before, after)
     if not found:
-        raise ActRefused("nothing", "That is the policy in force.")
-    if any(change.loosens for change in found):
-        proposal = {"base": before.version, "changes": {change.field: change.after for change in found}}
-        return two_people.ask(KIND, subject=scope, actor=actor, reason=given, proposal=proposal)
-    return _save(after, found, author=actor, second=None, reason=given)
+        raise Refused("nothing", "That is the policy in force.")
+    return Proposal(before, after, found)
 
 
 @transaction.atomic
-def confirm(ask: Ask, *, actor: User) -> RouterPolicy:
-    """Put a proposed version in force. Raises as `two_people.confirm`, and `changed` when it is outdated."""
-    confirmed = two_people.confirm(ask, KIND, actor=actor)
-    policies = _locked()
-    before = _version(policies, confirmed.subject)
-    if before.version != confirmed.proposal["base"]:
-        raise ActRefused("changed", f"{before} came in force since this was proposed: propose it anew.")
-    after = _changed(before, confirmed.proposal["changes"])
-    rules.check(after, policies)
-    found = diff(before, after)
-    return _save(after, found, author=confirmed.asked_by, second=actor, reason=confirmed.reason)
+def change(
+    scope: str,
+    changes: Mapping[str, Any],
+    *,
+    base_version: int,
+    actor: User,
+    second: User | None = None,
+    reason: str,
+) -> RouterPolicy:
+    """Put a new version in force. `base_version` is the one the author looked at.
+
+    Raises as `propose`, and Refused: `changed` when there is a newer version, `alone` when it loosens anything
+    and there is no second person.
+    """
+    proposal = propose(scope, changes, locked())
+    if base_version != proposal.before.version:
+        raise Refused("changed", f"{proposal.before} is in force since you looked.")
+    if proposal.loosens and second is None:
+        raise Refused("alone", "This loosens the policy: a second person must confirm it.")
+    return _save(proposal, author=actor, second=second, reason=reason)
 
 
-def _locked() -> Policies:
-    """One change at a time: what a policy is checked against stays until it is saved."""
+def locked() -> Policies:
+    """One change at a time: what a policy is checked against stays until the transaction ends."""
     locks.hold_name("router policies")
     return current()
-
-
-def _version(policies: Policies, scope: str) -> RouterPolicy:
-    found = policies.everybody if scope == GLOBAL else policies.routers.get(scope)
-    if found is None:
-        raise PolicyRefused({"scope": "There is no such router."})
-    return found
 
 
 def _changed(before: RouterPolicy, changes: Mapping[str, Any]) -> RouterPolicy:
@@ -112,16 +115,16 @@ def _changed(before: RouterPolicy, changes: Mapping[str, Any]) -> RouterPolicy:
     return RouterPolicy(scope=before.scope, version=before.version + 1, **fields)
 
 
-def _save(
-    after: RouterPolicy, changes: list[Change], *, author: User, second: User | None, reason: str
-) -> RouterPolicy:
-    after.loosens = any(change.loosens for change in changes)
+def _save(proposal: Proposal, *, author: User, second: User | None, reason: str) -> RouterPolicy:
+    after = proposal.after
+    after.loosens = proposal.loosens
     after.author, after.author_label, after.reason = author, author.get_username(), reason
     after.second, after.second_label = second, second.get_username() if second else ""
     after.save(force_insert=True)
-    told = {change.field: [change.before, change.after] for change in changes}
+    told = {change.field: [change.before, change.after] for change in proposal.changes}
     details = {"scope": after.scope, "version": after.version, "changes": told, "reason": reason}
-    log.record("policy.changed", actor=second or author, subject=after, details=details)
+    confirmed = {"confirmed_by": after.second_label} if second else {}
+    log.record("policy.changed", actor=author, subject=after, details=details | confirmed)
     outbox.emit("policy.changed", subject_type="policy", subject_id=after.scope, owner=None, payload=details)
     return after
 

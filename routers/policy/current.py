@@ -14,6 +14,10 @@ class Policies:
     everybody: RouterPolicy
     routers: dict[str, RouterPolicy]
 
+    def of(self, scope: str) -> RouterPolicy | None:
+        """None for a scope that there isn't."""
+        return self.everybody if scope == GLOBAL else self.routers.get(scope)
+
     def hourly_limit(self, router: str) -> int:
         """What an hour can release at most, in base units."""
         return min(self.everybody.hourly_limit, self.routers[router].hourly_limit)

@@ -90,8 +90,7 @@ class Windows(RuleBasedStateMachine):
         first, second = administrators()
         start = limits.starts_of(self.now)[period]
         slot = Slot(period, start, "router" if scope else "global", scope)
-        ask = limits.ask_waiver(slot, amount, actor=first, reason="twenty characters are enough")
-        limits.confirm_waiver(ask, actor=second)
+        limits.waive(slot, amount, actor=first, second=second, reason="twenty characters are enough")
         self.waived[period, scope, start] += amount
 
     @invariant()

@@ -10,7 +10,7 @@ import pytest
 
 from lucid_payments import clock
 from lucid_payments.audit.models import AuditEntry
-from lucid_payments.backoffice import acts, confirm
+from lucid_payments.backoffice import acts, confirm, doing
 from lucid_payments.backoffice.models import ActState, TwoPersonAct
 from lucid_payments.events.models import Event
 from routers import breakers, killswitch
@@ -199,7 +199,7 @@ def test_a_stale_page_does_nothing(first: Desk, kind: str) -> None:
     answer = first.send(acts.url(kind, key), form, reason=REASON, **amount_for(kind))
 
     assert answer.status_code == 409
-    assert confirm.CHANGED in answer.content.decode()
+    assert doing.CHANGED in answer.content.decode()
     assert (stand(), TwoPersonAct.objects.count()) == (before, 0)
 
 

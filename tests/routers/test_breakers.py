@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
 from lucid_payments import clock
@@ -17,7 +15,6 @@ from lucid_payments.events.models import Event
 from payouts.models import Attempt, ChainState, Payout
 from routers import breakers, limits, standing
 from routers.breakers import rules
-from routers.errors import ActRefused
 from routers.models import Breaker, BreakerEvent, TripCause
 from tests.payouts.api.rows import attempt_of
 from tests.policies import KYC, V0, administrators, set_policy
@@ -306,40 +303,24 @@ def test_one_person_opens_two_close_and_the_sample_is_new(ended: Any) -> None:
     ended("FF")
     breakers.open_by_hand(V0, actor=first, reason="odd fees")
     passes(1)
-    ask = breakers.ask_close(V0, actor=first, reason="fees are well")
-    with pytest.raises(ActRefused) as refused:
-        breakers.confirm_close(ask, actor=first)
-    assert (refused.value.code, state()) == ("same_person", "open")
-    breakers.confirm_close(ask, actor=second)
+    assert breakers.close_by_hand(V0, actor=first, second=second, reason="fees are well")
     passes(1)
     ended("F")
     assert state() == "closed"
     event = BreakerEvent.objects.get(to_state="closed")
     assert (event.actor_label, event.second_label) == ("admin-1", "admin-2")
-    with pytest.raises(ActRefused) as refused:
-        breakers.confirm_close(ask, actor=second)
-    assert refused.value.code == "answered"
+    entry = AuditEntry.objects.get(action="breaker.closed")
+    assert (entry.actor, entry.details["confirmed_by"]) == (first, "admin-2")
+    assert not breakers.close_by_hand(V0, actor=first, second=second, reason="again")
 
 
 def test_two_people_half_open_what_never_ends_by_itself(ended: Any) -> None:
     first, second = administrators()
     breakers.trip(V0, TripCause.RECONCILIATION, "books differ")
-    breakers.confirm_half_open(breakers.ask_half_open(V0, actor=first, reason="explained"), actor=second)
+    assert breakers.half_open_by_hand(V0, actor=first, second=second, reason="explained")
+    assert not breakers.half_open_by_hand(V0, actor=first, second=second, reason="again")
     made_now(ended, "SSS")
     assert state() == "closed"
-
-
-def test_an_ask_is_void_once_the_breaker_has_moved_or_an_hour_has_passed(ended: Any) -> None:
-    first, second = administrators()
-    ended("FFF")
-    ask = breakers.ask_close(V0, actor=first, reason="it was the node")
-    passes(5)
-    for code, minutes in (("changed", 0), ("expired", 55)):
-        clock.freeze(clock.now() + timedelta(minutes=minutes))
-        with pytest.raises(ActRefused) as refused:
-            breakers.confirm_close(ask, actor=second)
-        assert refused.value.code == code
-    assert state() == "half_open"
 
 
 def test_the_database_refuses_one_person_s_closing_whoever_writes() -> None:
@@ -348,31 +329,10 @@ def test_the_database_refuses_one_person_s_closing_whoever_writes() -> None:
         BreakerEvent.objects.create(
             scope=V0, from_state="open", to_state="closed", detail="", actor=first, second=first
         )
-
-
-def test_a_machine_s_account_moves_no_breaker(service: User) -> None:
-    for act in (breakers.open_by_hand, breakers.ask_close):
-        breakers.trip(KYC, TripCause.KEY, "a test")
-        with pytest.raises(ActRefused) as refused:
-            act(KYC if act is breakers.ask_close else V0, actor=service, reason="a token's")
-        assert refused.value.code == "not_admin"
-    assert state() == "closed"
-
-
-def test_the_command_opens_alone_and_closes_with_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    for person in administrators():
-        person.set_password(f"password of {person.username}")
-        person.save()
-    out = StringIO()
-    call_command("breaker", "open", V0, actor="admin-1", reason="drill", stdout=out)
-    assert "PayoutRouterV0: open since 2026-07-15 12:00 UTC: drill" in out.getvalue()
-    monkeypatch.setattr("routers.management.prompt.getpass", lambda asked: asked.lower().removesuffix(": "))
-    with pytest.raises(CommandError, match="second administrator must"):
-        call_command("breaker", "close", V0, actor="admin-1", second="admin-1", reason="over")
-    call_command("breaker", "close", V0, actor="admin-1", second="admin-2", reason="over", stdout=out)
-    assert state() == "closed"
-    with pytest.raises(CommandError, match="closed"):
-        call_command("breaker", "close", V0, actor="admin-1", second="admin-2", reason="over")
+    breakers.trip(V0, TripCause.KEY, "a test")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        breakers.close_by_hand(V0, actor=first, second=first, reason="all is well")
+    assert state() == "open"
 
 
 def test_how_it_reads_from_outside(ended: Any) -> None:

@@ -12,7 +12,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from lucid_payments.accounts import recovery
 from lucid_payments.accounts.models import User
 from lucid_payments.audit.models import AuditEntry
-from lucid_payments.backoffice import acts, confirm, factor
+from lucid_payments.backoffice import acts, confirm, doing, factor
 from tests.lucid_payments.backoffice import people
 from tests.lucid_payments.backoffice.people import REASON, Desk
 from tests.payouts.admin import world
@@ -107,7 +107,7 @@ def test_what_changed_since_one_looked_is_shown_instead_of_done(admin: Desk, aud
     answer = admin.send(path_of(auditor), form)
 
     assert answer.status_code == 409
-    assert confirm.CHANGED in answer.content.decode()
+    assert doing.CHANGED in answer.content.decode()
     assert is_active(auditor)
     fresh = people.hidden(answer.content.decode())
     assert admin.send(path_of(auditor), fresh).status_code == 302

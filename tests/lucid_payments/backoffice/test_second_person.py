@@ -12,7 +12,7 @@ from django.core import mail
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from pytest_django import Settings
 
-from lucid_payments import clock
+from lucid_payments import clock, nudge
 from lucid_payments.accounts.models import User
 from lucid_payments.audit.models import AuditEntry
 from lucid_payments.backoffice import acts, notices, second_person
@@ -208,23 +208,53 @@ def test_events_name_nobody(asker: User, second: User, subject: User) -> None:
         assert (event.payload, event.owner) == ({"kind": KIND}, None)
 
 
-def test_mail_goes_to_who_may_confirm_and_names_nobody(
-    asker: User, second: User, subject: User, settings: Settings
-) -> None:
+@pytest.fixture
+def letters(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mail server is set, and what the worker is told to mail is mailed at once."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-
-    notices.mail(7, ["second@example.org", "third@example.org"])
-
-    assert [message.to for message in mail.outbox] == [["second@example.org"], ["third@example.org"]]
-    for name in (asker.username, subject.username, REASON):
-        assert name not in mail.outbox[0].body
+    settings.EMAIL_HOST = "mail.example.org"
+    monkeypatch.setattr(nudge, "send_each", lambda task, **told: notices.mail(**told))
 
 
-def test_a_mail_server_that_is_away_stops_nothing(settings: Settings) -> None:
+@pytest.mark.usefixtures("letters")
+def test_whoever_may_confirm_is_told_by_mail_in_which_no_personal_data_stands(
+    db: None, django_capture_on_commit_callbacks: Any
+) -> None:
+    zora, yusuf, xenia, wanda = (admin(name) for name in ("zora", "yusuf", "xenia", "wanda"))
+    vera = world.user("auditor", name="vera")
+    everybody = (zora, yusuf, xenia, wanda, vera)
+    for user in everybody:
+        user.email, user.first_name = f"{user.username}@example.org", f"{user.username} Surname"
+        user.is_active = user is not wanda
+        user.save()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        row = ask(zora, vera)
+
+    assert [message.to for message in mail.outbox] == [["xenia@example.org"], ["yusuf@example.org"]]
+    for message in mail.outbox:
+        sent = message.message().as_string().replace(f"To: {message.to[0]}", "").lower()
+        assert f"number {row.pk}" in sent
+        personal = [word for user in everybody for word in (user.username, "surname", str(user.public_id))]
+        for word in (*personal, REASON, KIND, "payout_approver", "approver"):
+            assert word.lower() not in sent, word
+
+
+@pytest.mark.usefixtures("letters")
+def test_nobody_is_told_of_what_is_over(asker: User, second: User, subject: User) -> None:
+    row = ask(asker, subject)
+    second_person.confirm(row.pk, actor=second)
+
+    notices.mail(row.pk, ["second@example.org"])
+
+    assert mail.outbox == []
+
+
+def test_a_mail_server_that_is_away_stops_nothing(asker: User, subject: User, settings: Settings) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
 
-    notices.mail(7, ["second@example.org"])
+    notices.mail(ask(asker, subject).pk, ["second@example.org"])
 
 
 def test_of_several_who_confirm_at_once_one_does_it(cloned_database: str) -> None:
