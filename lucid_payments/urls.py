@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 import lucid_payments.accounts.admin
+import lucid_payments.accounts.client_admin
 import lucid_payments.audit.admin
 import lucid_payments.backoffice.queue
 import lucid_payments.events.admin
@@ -17,6 +18,7 @@ from lucid_payments.backoffice.site import site
 # Imported for what they put on the site.
 BACK_OFFICE_PAGES = (
     lucid_payments.accounts.admin,
+    lucid_payments.accounts.client_admin,
     lucid_payments.audit.admin,
     lucid_payments.backoffice.queue,
     lucid_payments.events.admin,

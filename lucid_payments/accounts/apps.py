@@ -7,4 +7,4 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         # For the acts that it registers, in commands and workers too.
-        from lucid_payments.accounts import staff_acts  # noqa: F401
+        from lucid_payments.accounts import client_acts, staff_acts  # noqa: F401

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Exists, OuterRef
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import AuthenticationFailed as SimpleJwtFailure
 from rest_framework_simplejwt.tokens import Token
 
-from lucid_payments.accounts.models import TokenFamily, User
+from lucid_payments.accounts.models import MachineKey, TokenFamily, User
 from lucid_payments.api import errors
+from lucid_payments.api.client_address import client_of
 
 
 class TokenAuthentication(JWTAuthentication):
@@ -20,9 +24,12 @@ class TokenAuthentication(JWTAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         try:
-            return super().authenticate(request)
+            found = super().authenticate(request)
         except SimpleJwtFailure:
             raise errors.MissingToken from None
+        if found is not None and not is_within(client_of(request._request), found[1].get("networks") or []):
+            raise errors.MissingToken
+        return found
 
     def get_user(self, validated_token: Token) -> Any:
         user = user_of(validated_token)
@@ -42,13 +49,33 @@ class OptionalTokenAuthentication(TokenAuthentication):
 
 
 def user_of(token: Token) -> User | None:
-    """The user's row as it is now, so that a role, an account or a login taken away counts at once."""
+    """The user's row as it is now, so that a role, an account, a login or a key taken away counts at once."""
     users = User.objects.filter(public_id=_uuid(token["sub"]), is_active=True)
     if "sid" in token:
         login = TokenFamily.objects.filter(public_id=_uuid(token["sid"]), ended_at=None, user=OuterRef("pk"))
         users = users.filter(Exists(login))
+    if "key" in token:
+        keys = MachineKey.objects.filter(
+            public_id=_uuid(token["key"]), revoked_at=None, expires_at__gt=timezone.now(), user=OuterRef("pk")
+        )
+        users = users.filter(Exists(keys))
     user = users.first()
     return None if user is None or _is_ended(token, user) else user
+
+
+def is_within(client: str, networks: Iterable[str]) -> bool:
+    """Whether a client's address is in one of these networks; where there are none, anywhere is.
+
+    A Tor circuit has no address, and is in no network.
+    """
+    allowed = [ipaddress.ip_network(network) for network in networks]
+    if not allowed:
+        return True
+    try:
+        address = ipaddress.ip_address(client.removeprefix("gateway:"))
+    except ValueError:
+        return False
+    return any(address in network for network in allowed)
 
 
 def _is_ended(token: Token, user: User) -> bool:

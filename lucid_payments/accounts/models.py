@@ -26,6 +26,10 @@ class User(AbstractUser):
     one_time_until = models.DateTimeField(null=True)
     # Sessions and tokens from before this moment have ended (the machine's clock, as theirs).
     signed_out_at = models.DateTimeField(null=True)
+    # API clients alone: how many times the contract's limits per minute, and what every creation must carry.
+    rate_factor = models.PositiveSmallIntegerField(default=1)
+    needs_idempotency_key = models.BooleanField(default=False)
+    needs_reference = models.BooleanField(default=False)
 
     class Meta:
         constraints = [
@@ -78,6 +82,50 @@ class TokenFamily(models.Model):
 
     def __str__(self) -> str:
         return f"tokens of {self.user}"
+
+
+class Client(User):
+    """An account that calls the API: a service, a node operator or an end user."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "API client"
+        verbose_name_plural = "API clients"
+
+
+class MachineKey(models.Model):
+    """What a machine exchanges for access tokens. Agreed on by two people; the secret is kept as its digest alone.
+
+    Times are the machine's clock, as the tokens' are.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="machine_keys")
+    name = models.CharField(max_length=80)
+    # SHA-256 of the secret; NULL until who asked for the key has made it. The hint is its beginning.
+    digest = models.BinaryField(max_length=32, unique=True, null=True)
+    hint = models.CharField(max_length=12, blank=True)
+    # Permissions, some of the role's; networks in CIDR notation, none for any.
+    scopes = models.JSONField()
+    networks = models.JSONField(default=list)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    confirmed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "name"], name="machine_key_name_once"),
+            models.CheckConstraint(
+                condition=~models.Q(confirmed_by=models.F("created_by")),
+                name="machine_key_confirmed_by_another",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.user}"
 
 
 class RecoveryCode(models.Model):

@@ -25,6 +25,9 @@ ADMIN: Final = "payment:admin"
 
 BACK_OFFICE: Final = frozenset({Role.ADMIN, Role.COMPLIANCE_OFFICER, Role.PAYOUT_APPROVER, Role.AUDITOR})
 
+# Who calls the API and never opens the back office.
+CLIENTS: Final = frozenset({Role.SERVICE, Role.NODE_OPERATOR, Role.END_USER})
+
 # Read from the user's row at each request, never from the token, so that a role taken away counts at once.
 PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     Role.ADMIN: frozenset({CREATE, READ, LIST, STATS, ADMIN}),

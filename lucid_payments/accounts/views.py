@@ -1,4 +1,4 @@
-"""`/auth/…`: a password for tokens, a refresh token for new ones, its end, and the keys that verify them."""
+"""`/auth/…`: a password or a key for tokens, a refresh token for new ones, its end, and the keys that verify them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import TokenError
 
-from lucid_payments.accounts import families
+from lucid_payments.accounts import families, machine_keys
 from lucid_payments.accounts.families import Pair
 from lucid_payments.accounts.keyring import PUBLISHED_SECONDS
 from lucid_payments.accounts.keys import token_ring
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.tokens import MAX_LENGTH, AccessToken, RefreshToken
 from lucid_payments.api import errors
+from lucid_payments.api.client_address import client_of
 from lucid_payments.api.fields import StrictSerializer
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView
@@ -29,6 +30,10 @@ class CredentialsSerializer(StrictSerializer):
 
 class RefreshSerializer(StrictSerializer):
     refresh = serializers.CharField(max_length=MAX_LENGTH)
+
+
+class KeySerializer(StrictSerializer):
+    key = serializers.CharField(max_length=200)
 
 
 class AuthView(LucidView):
@@ -75,6 +80,20 @@ class RevokeView(AuthView):
         if token is not None:
             families.revoke(token, request_id=request_id_of(request._request))
         return Response({"revoked": True})
+
+
+class KeyView(AuthView):
+    """An access token for a machine's key. Keys aren't used up: parallel workers don't disturb each other."""
+
+    def post(self, request: Request) -> Response:
+        access = machine_keys.exchange(
+            self.read(request, KeySerializer)["key"],
+            client=client_of(request._request),
+            request_id=request_id_of(request._request),
+        )
+        if access is None:
+            raise errors.MissingToken
+        return Response({"access": access, "expires_in": int(AccessToken.lifetime.total_seconds())})
 
 
 class JwksView(LucidView):

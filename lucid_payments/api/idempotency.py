@@ -57,6 +57,8 @@ def run_once(request: HttpRequest, user: User, act: Callable[[], Answer]) -> Htt
     """
     key = key_of(request)
     if key is None:
+        if user.needs_idempotency_key:
+            raise errors.InvalidRequest({HEADER: ["This client was set to send one with every request."]})
         return act().as_response()
     # Before anybody parses: Django gives the body's bytes only as long as nobody has read the stream.
     body_hash = hashlib.sha256(request.body).hexdigest()

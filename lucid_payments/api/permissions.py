@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
@@ -25,4 +26,12 @@ class Allowed(BasePermission):
             return False
         if method not in needed:
             raise MethodNotAllowed(method)
-        return request.user.may(needed[method])
+        permission = needed[method]
+        return request.user.may(permission) and permission in _scopes(request, permission)
+
+
+def _scopes(request: Request, permission: str) -> Collection[str]:
+    """What the token's key was given; a token of a person is given all that its role has."""
+    token: Any = request.auth
+    scopes = token.get("scope") if token is not None else None
+    return [permission] if scopes is None else scopes

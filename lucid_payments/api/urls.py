@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from lucid_payments.accounts.views import JwksView, RefreshView, RevokeView, TokenView
+from lucid_payments.accounts.views import JwksView, KeyView, RefreshView, RevokeView, TokenView
 from lucid_payments.api.health import HealthView, LiveView, ReadyView
 
 urlpatterns = [
     path("auth/token", TokenView.as_view()),
     path("auth/token/refresh", RefreshView.as_view()),
     path("auth/token/revoke", RevokeView.as_view()),
+    path("auth/key", KeyView.as_view()),
     path("auth/jwks.json", JwksView.as_view()),
     path("health", HealthView.as_view()),
     path("health/live", LiveView.as_view()),

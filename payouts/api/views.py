@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from lucid_payments import clock
 from lucid_payments.accounts import roles
 from lucid_payments.api import idempotency, pagination
-from lucid_payments.api.errors import PayoutNotFound
+from lucid_payments.api.errors import InvalidRequest, PayoutNotFound
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView, caller
@@ -47,6 +47,8 @@ class PayoutsView(LucidView):
     def _create(self, request: Request) -> Answer:
         serializer = PayoutOrderSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
+        if caller(request).needs_reference and not serializer.validated_data.get("reference_id"):
+            raise InvalidRequest({"reference_id": ["This client was set to give one with every payout."]})
         payout = PayoutManager.create(
             creator=caller(request),
             order=serializer.order(),
