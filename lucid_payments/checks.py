@@ -45,6 +45,7 @@ def check_environment(app_configs: Sequence[Any] | None = None, **kwargs: Any) -
             _request_limits,
             _hosts,
             _banner,
+            _fault_points,
         )
     return [finding for rule in rules for finding in rule()]
 
@@ -181,4 +182,13 @@ def _banner() -> Finding:
             "Staging looks like production: its pages have no banner.",
             hint="Unset BANNER, or give it a text.",
             id="lucid.E011",
+        )
+
+
+def _fault_points() -> Finding:
+    if settings.FAULT_POINTS_FOLDER:
+        yield Error(
+            "FAULT_POINTS_FOLDER would let files end or stop our processes.",
+            hint="Unset it: the fault seam is for demo and test.",
+            id="lucid.E014",
         )

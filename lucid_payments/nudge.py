@@ -14,6 +14,7 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from lucid_payments import seam
 from lucid_payments.celery import app
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,10 @@ def send(task: str, **kwargs: Any) -> None:
     """Send `task` now, unless the same one was sent within the last second and hasn't started yet."""
     try:
         if cache.add(_key(task), 1, timeout=1):
-            app.send_task(
-                task, kwargs=kwargs, queue=_queue(task), expires=30, retry=False, ignore_result=True
-            )
+            with seam.between("nudge"):
+                app.send_task(
+                    task, kwargs=kwargs, queue=_queue(task), expires=30, retry=False, ignore_result=True
+                )
     except NUDGE_LOST as error:
         log.warning(
             "nudge lost, the sweep will do its work", extra={"task": task, "error": type(error).__name__}

@@ -292,5 +292,7 @@ EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env.boolean("EMAIL_USE_TLS", True)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "lucid-payments@localhost")
+# Where demo and test look at each of the fault seam's points for an order (`seam`); refused elsewhere.
+FAULT_POINTS_FOLDER = env.text("FAULT_POINTS_FOLDER", "")
 # The key that signs the audit chain's head; empty: no head is signed.
 AUDIT_SEAL_KEY_FILE = env.text("AUDIT_SEAL_KEY_FILE", "")

@@ -9,10 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import Max, Q, QuerySet, Sum
 
-from lucid_payments import clock, locks, nudge
+from lucid_payments import clock, commits, locks, nudge
 from lucid_payments.accounts.models import User
 from lucid_payments.api.errors import NotCancellable
 from payouts import ledger, timeline
@@ -61,7 +60,7 @@ class Outlook:
     treasury_block: int
 
 
-@transaction.atomic
+@commits.atomic("release")
 def release(candidates: Sequence[Candidate], outlook: Outlook) -> list[Attempt]:
     """Reserve limits and money for as many candidates as fit, in their order, and prepare their bytes.
 
@@ -240,7 +239,7 @@ class ClockTrip(Exception):
     """Chain time went backwards; nothing may be built until it has caught up."""
 
 
-@transaction.atomic
+@commits.atomic("sign")
 def sign(
     attempts_signer: Callable[[list[Attempt], datetime], SigningResult], *, limit: int = SIGN_BATCH
 ) -> SigningResult:
@@ -285,7 +284,7 @@ class SigningResult:
         self.refused: dict[int, tuple[HoldReason, str]] = {}
 
 
-@transaction.atomic
+@commits.atomic("claim")
 def claim_for_sending(limit: int, head_time_ms: int) -> list[Attempt]:
     """Take up to `limit` attempts whose bytes should go out (again), and mark them sent before the first byte leaves.
 
@@ -321,7 +320,7 @@ def claim_for_sending(limit: int, head_time_ms: int) -> list[Attempt]:
     return rows
 
 
-@transaction.atomic
+@commits.atomic("withdraw")
 def withdraw(attempts: QuerySet[Attempt], *, hold: HoldReason, detail: str) -> int:
     """Take back prepared attempts that nobody signed: all they reserved is free at once, and no retry is used.
 
@@ -370,7 +369,7 @@ def _take_back(rows: Sequence[Attempt]) -> None:
     ledger.void(rows)
 
 
-@transaction.atomic
+@commits.atomic("cancel")
 def cancel(payout: Payout, *, actor: User, reason: str) -> Payout:
     """Call a payout off. Raises NotCancellable once an attempt of it is signed and may still land."""
     # Attempts are made under this lock: none can come between the look for them and the cancellation.
@@ -400,7 +399,7 @@ def cancel(payout: Payout, *, actor: User, reason: str) -> Payout:
     return locked
 
 
-@transaction.atomic
+@commits.atomic("hold")
 def hold(
     payouts: QuerySet[Payout], reason: HoldReason, *, detail: str = "", until: datetime | None = None
 ) -> int:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 
-from lucid_payments import clock, locks, nudge
+from lucid_payments import clock, commits, locks, nudge
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
 from lucid_payments.api.errors import (
@@ -56,7 +55,7 @@ class PayoutOrder:
     on_limit: str = OnLimit.HOLD
 
 
-@transaction.atomic
+@commits.atomic("create")
 def create(
     *,
     creator: User,

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import F
 
-from lucid_payments import clock
+from lucid_payments import clock, commits
 from payouts import alarms, verdicts
 from payouts.execution import MAXIMUM_AHEAD_MS
 from payouts.manager import PayoutManager
@@ -28,7 +28,7 @@ ALARM = "signer_locked"
 Resign = Callable[[Entry], bytes]
 
 
-@transaction.atomic
+@commits.atomic("compare")
 def compare(journal: Journal, resign: Resign) -> None:
     """Compare the journal with what the database last saw of it; import what is new, lock where that isn't enough.
 
@@ -86,6 +86,13 @@ def resolve(state: ChainState) -> None:
     ).exists()
     if still_open or signed_before or not _statement_since(row, state):
         return
+    _unlock(row)
+    log.warning("the signer is unlocked: all that its journal names has landed or expired")
+
+
+@commits.atomic("unlock")
+def _unlock(row: SignerState) -> None:
+    """With its alarm: a crash in between would leave a person looking for what is long over."""
     SignerState.objects.filter(pk=1, locked_reason=row.locked_reason).update(
         locked_reason="",
         locked_until_ms=0,
@@ -93,7 +100,6 @@ def resolve(state: ChainState) -> None:
         journal_lost=False,
     )
     alarms.clear([ALARM])
-    log.warning("the signer is unlocked: all that its journal names has landed or expired")
 
 
 def _statement_since(row: SignerState, state: ChainState) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from lucid_payments import clock
+from lucid_payments import clock, seam
 from lucid_payments.locks import AdvisoryLock, only_one
 from payouts import chain, gates, lookout, queue, watching
 from payouts.execution import Candidate, ClockTrip, Funds, Outlook
@@ -78,12 +78,14 @@ def _release(state: ChainState, now: datetime) -> int:
     if not going:
         return 0
     try:
-        check = Preflight.of(state)
+        with seam.between("preflight"):
+            check = Preflight.of(state)
+            asked = list(check.all(picked.going))
     except NodeError as error:
         PayoutManager.hold(queue.due(now), HoldReason.NODES, detail=f"A node's answer is missing: {error}")
         return 0
     candidates: list[Candidate] = []
-    for payout, found in check.all(picked.going):
+    for payout, found in asked:
         if isinstance(found, Refused):
             PayoutManager.hold(
                 Payout.objects.filter(pk=payout.pk),

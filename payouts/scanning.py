@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.db.models import Min
 
+from lucid_payments import seam
 from payouts import recovery, verdicts
 from payouts.chain import pool
 from payouts.manager import PayoutManager
@@ -95,7 +96,8 @@ def _remember(state: ChainState, headers: Sequence[BlockHeader]) -> None:
     )
     ChainBlock.objects.filter(number__lt=state.head_number - KEEP_BLOCKS).delete()
     state.head_scanned = headers[-1].number
-    ChainState.objects.filter(pk=1).update(head_scanned=state.head_scanned)
+    with seam.between("head_scan"):
+        ChainState.objects.filter(pk=1).update(head_scanned=state.head_scanned)
 
 
 def _fork_point(number: int) -> int:
@@ -171,11 +173,12 @@ def _jump(state: ChainState) -> None:
 
 
 def _save_solid(state: ChainState) -> None:
-    ChainState.objects.filter(pk=1).update(
-        solid_scanned=state.solid_scanned,
-        solid_scanned_id=state.solid_scanned_id,
-        control_txid=state.control_txid,
-    )
+    with seam.between("solid_scan"):
+        ChainState.objects.filter(pk=1).update(
+            solid_scanned=state.solid_scanned,
+            solid_scanned_id=state.solid_scanned_id,
+            control_txid=state.control_txid,
+        )
 
 
 def _ask_by_id(state: ChainState) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from lucid_payments import clock
+from lucid_payments import clock, seam
 from payouts import chain
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt, AttemptState, NodeAnswer
@@ -55,7 +55,8 @@ def _broadcast(attempts: list[Attempt]) -> None:
         rows += [_row(attempt, name, answer) for name, answer in judged.items()]
         if not any(answer.outcome in (Outcome.ACCEPTED, Outcome.DUPLICATE) for answer in judged.values()):
             untaken.append(attempt.pk)
-    NodeAnswer.objects.bulk_create(rows)
+    with seam.between("answers"):
+        NodeAnswer.objects.bulk_create(rows)
     # Nobody took it for sure: not to wait the usual pause. Sending it again can't pay twice.
     Attempt.objects.filter(pk__in=untaken, state=AttemptState.SENT).update(
         next_send_at=clock.LucidNow() + SOON

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
-
-from lucid_payments import clock, nudge
+from lucid_payments import clock, commits, nudge, seam
 from lucid_payments.api.errors import (
     FAILURE_MESSAGES,
     INSUFFICIENT_BALANCE,
@@ -55,7 +53,7 @@ class Outcome:
     insufficient_balance: bool = False
 
 
-@transaction.atomic
+@commits.atomic("include")
 def include(sightings: Sequence[Sighting]) -> int:
     """These transactions stand in a head block. Headroom in flight is free; nothing is decided."""
     by_txid = {sighting.txid: sighting for sighting in sightings}
@@ -93,7 +91,7 @@ def include(sightings: Sequence[Sighting]) -> int:
     return len(rows)
 
 
-@transaction.atomic
+@commits.atomic("take_out")
 def take_out_of_block(from_number: int) -> int:
     """Head blocks from `from_number` on are no longer part of the chain: their transactions are sent again."""
     return Attempt.objects.filter(state=AttemptState.INCLUDED, block_number__gte=from_number).update(
@@ -105,18 +103,19 @@ def take_out_of_block(from_number: int) -> int:
     )
 
 
-@transaction.atomic
+@commits.atomic("absence")
 def note_absence(attempt_pk: int, absence: list[dict[str, Any]] | None) -> None:
     """Remember where and when an expired attempt was first found absent; None forgets it."""
     Attempt.objects.filter(pk=attempt_pk, state__in=UNRESOLVED).update(absence=absence)
 
 
-@transaction.atomic
+@commits.atomic("succeed")
 def succeed(outcomes: Sequence[Outcome]) -> int:
     """Paid, for ever: post the money, the windows and the fees, and end the payouts."""
     rows = _resolve(outcomes, AttemptState.SUCCEEDED)
     limits.post((attempt.windows, attempt.amount) for attempt in rows)
-    ledger.post(rows)
+    with seam.between("posting"):
+        ledger.post(rows)
     ledger.book_fees(rows)
     timeline.move(
         [
@@ -129,7 +128,7 @@ def succeed(outcomes: Sequence[Outcome]) -> int:
     return len(rows)
 
 
-@transaction.atomic
+@commits.atomic("revert")
 def revert(outcomes: Sequence[Outcome]) -> int:
     """Failed in a solid block: no token moved, the fee is gone. All is given back; then retried or failed."""
     rows = _resolve(outcomes, AttemptState.REVERTED)
@@ -141,7 +140,7 @@ def revert(outcomes: Sequence[Outcome]) -> int:
     return len(rows)
 
 
-@transaction.atomic
+@commits.atomic("dead")
 def declare_dead(attempt_pks: Iterable[int]) -> int:
     """Proven never to land (sentence 5 of the design). All is given back; then retried or failed."""
     rows = _lock_unresolved(attempt_pks)
@@ -153,7 +152,7 @@ def declare_dead(attempt_pks: Iterable[int]) -> int:
     return len(rows)
 
 
-@transaction.atomic
+@commits.atomic("set_aside")
 def set_aside(outcome: Outcome) -> int:
     """On chain with SUCCESS, but not as we asked: the attempt has paid, a person must look, everything stops.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from lucid_payments import clock
+from lucid_payments import clock, seam
 from lucid_payments.clock import LucidNow
 from lucid_payments.money import SUN_PER_TRX
 from payouts import chain, recovery
@@ -74,7 +74,8 @@ def sign_prepared() -> int:
     """Sign what is prepared and may be signed; answers how many signatures left the desk."""
     opened = desk()
     recovery.compare(journal(), lambda entry: _sign_again(opened, entry))
-    SignerState.objects.filter(pk=1).update(heartbeat_at=LucidNow(), address=settings.TREASURY_ADDRESS)
+    with seam.between("heartbeat"):
+        SignerState.objects.filter(pk=1).update(heartbeat_at=LucidNow(), address=settings.TREASURY_ADDRESS)
     signed = 0
     while True:
         state = chain.state()

@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import QuerySet, Sum
 
-from lucid_payments import clock
+from lucid_payments import clock, commits, seam
 from lucid_payments.money import format_usdt
 from payouts import chain, gates, ledger, recovery
 from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
@@ -63,15 +62,16 @@ def _holdings() -> Holdings:
 
 
 def _write(state: ChainState, holdings: Holdings) -> None:
-    ChainState.objects.filter(pk=1).update(
-        treasury_usdt=holdings.usdt,
-        treasury_trx=holdings.trx,
-        energy_left=holdings.resources.energy_left,
-        staked_bandwidth_left=holdings.resources.staked_bandwidth_left,
-        free_bandwidth_left=holdings.resources.free_bandwidth_left,
-        treasury_block=state.head_number,
-        treasury_read_at=clock.LucidNow(),
-    )
+    with seam.between("holdings"):
+        ChainState.objects.filter(pk=1).update(
+            treasury_usdt=holdings.usdt,
+            treasury_trx=holdings.trx,
+            energy_left=holdings.resources.energy_left,
+            staked_bandwidth_left=holdings.resources.staked_bandwidth_left,
+            free_bandwidth_left=holdings.resources.free_bandwidth_left,
+            treasury_block=state.head_number,
+            treasury_read_at=clock.LucidNow(),
+        )
 
 
 def _read_token(state: ChainState, now: datetime) -> None:
@@ -116,7 +116,8 @@ def _state(state: ChainState, usdt: int) -> None:
     elif state.foreign_txid and not _cleared(state):
         _refuse(f"Transaction {state.foreign_txid} left the treasury and isn't in our ledger.")
     else:
-        ChainState.objects.filter(pk=1).update(statement_at=clock.LucidNow(), statement_detail="")
+        with seam.between("statement"):
+            ChainState.objects.filter(pk=1).update(statement_at=clock.LucidNow(), statement_detail="")
 
 
 def _sum(rows: QuerySet[Any]) -> int:
@@ -191,7 +192,7 @@ def _inflow(state: ChainState, books: int, usdt: int) -> None:
     ChainState.objects.filter(pk=1).update(inflow=max(0, surplus), inflow_since=since)
 
 
-@transaction.atomic
+@commits.atomic("inflow")
 def _book_inflow(amount: int) -> None:
     ledger.book_inflow(amount, note="seen on chain")
     # Booked and forgotten together: a crash in between would book it twice.

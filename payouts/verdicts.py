@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from django.db import transaction
-
+from lucid_payments import commits
 from lucid_payments.clock import LucidNow
 from payouts import alarms, chain, ledger
 from payouts.examination import cross_examine
@@ -123,7 +122,7 @@ def judge_orphan(orphan: OrphanSignature, state: ChainState) -> None:
             orphan.save(update_fields=["absence"])
 
 
-@transaction.atomic
+@commits.atomic("orphan")
 def _decide(orphan: OrphanSignature, info: TransactionInfo | None) -> None:
     """Paid by this solid block, or, without one or with a failure, harmless. What left is booked with it."""
     amount = orphan.amount if info is not None and info.result == SUCCESS else 0

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import Q
 
-from lucid_payments import clock
+from lucid_payments import clock, commits
 from lucid_payments.locks import AdvisoryLock, only_one
 from payouts import chain, examination, lookout, recovery, scanning, treasury
 from payouts.models.attempt import UNRESOLVED, Attempt
@@ -65,7 +64,7 @@ def _idle() -> bool:
     return not (on_its_way or due or locked)
 
 
-@transaction.atomic
+@commits.atomic("reading")
 def _write_heads(heads: Heads, now: datetime) -> ChainState:
     """Share this reading. What two providers' lower head says counts; the solid head never goes back."""
     state = ChainState.objects.select_for_update().get(pk=1)

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
-from lucid_payments import clock
+from lucid_payments import clock, commits
 from lucid_payments.accounts.models import User
 from lucid_payments.api import errors, json_format
 from lucid_payments.api.errors import LucidError
@@ -63,7 +62,7 @@ def run_once(request: HttpRequest, user: User, act: Callable[[], Answer]) -> Htt
     # Before anybody parses: Django gives the body's bytes only as long as nobody has read the stream.
     body_hash = hashlib.sha256(request.body).hexdigest()
     refusal: LucidError | None = None
-    with transaction.atomic():
+    with commits.atomic("request"):
         _claim(user, key)
         # A second statement: it sees what the claim's last holder has committed.
         first = IdempotencyRecord.objects.filter(user=user, key=key).first()

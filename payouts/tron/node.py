@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from lucid_payments import seam
 from payouts.tron import addresses
 from payouts.tron.answers import (
     Block,
@@ -167,7 +168,9 @@ class Node:
         started = time.perf_counter()
         outcome = "ok"
         try:
-            return parse(self._transport.post(path, body))
+            with seam.between(path.replace("/", ".")):
+                answer = self._transport.post(path, body)
+            return parse(answer)
         except NodeError as error:
             error.node = self.name
             outcome = error.code

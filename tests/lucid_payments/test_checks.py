@@ -74,6 +74,7 @@ def test_good_settings_have_no_finding(values: dict[str, Any], settings: Any) ->
         ("JWT_ALGORITHM", "none", "lucid.E009"),
         ("AUDIT_SEAL_KEY_FILE", "", "lucid.E012"),
         ("RATE_LIMIT_FACTOR", 10, "lucid.E013"),
+        ("FAULT_POINTS_FOLDER", "/tmp/orders", "lucid.E014"),
         ("ALLOWED_HOSTS", ["*"], "lucid.E010"),
         ("ALLOWED_HOSTS", [], "lucid.E010"),
     ],

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from lucid_payments import seam
 from payouts.tron import addresses
 from payouts.tron.encoding import signed_transaction
 from payouts.tron.signing.batch import Batch, Refusal
@@ -85,7 +86,8 @@ class SigningDesk:
                 batch.take(intent)
             else:
                 refused[position] = Refused(intent.attempt_id, *refusal)
-        self._journal.append(batch.new, now_ms=now_ms)
+        with seam.between("journal"):
+            self._journal.append(batch.new, now_ms=now_ms)
         return [refused.get(position) or self._signed(intent) for position, intent in enumerate(intents)]
 
     def _refusal(self, intent: TransferIntent, batch: Batch, head_time_ms: int) -> Refusal | None:
