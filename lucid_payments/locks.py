@@ -22,6 +22,7 @@ class AdvisoryLock(IntEnum):
     RELEASE = 2
     SEAL = 3
     RELEASE_ROUND = 4
+    RECONCILE = 5
     BOOTSTRAP = 20
 
 

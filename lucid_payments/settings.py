@@ -186,12 +186,19 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": env.integer("WATCH_SECONDS", 3, minimum=1, maximum=30),
         "options": {"expires": 10},
     },
+    # Once an hour, of itself; the rest of the time it goes on with a run that was cut off or couldn't be answered.
+    "reconcile chain and books": {
+        "task": "payouts.tasks.reconcile",
+        "schedule": 300.0,
+        "options": {"expires": 240},
+    },
 }
 CELERY_TASK_ROUTES = {
     "payouts.tasks.release": {"queue": "release"},
     "payouts.tasks.send": {"queue": "send"},
     "payouts.tasks.watch": {"queue": "watch"},
     "payouts.tasks.sign": {"queue": "sign"},
+    "payouts.tasks.reconcile": {"queue": "default"},
 }
 
 # --- TRON -------------------------------------------------------------------------------------------------

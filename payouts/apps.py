@@ -7,6 +7,7 @@ class PayoutsConfig(AppConfig):
     def ready(self) -> None:
         from lucid_payments.api.health_checks import register_check
         from payouts import checks, health, held, outcomes  # noqa: F401 - the checks register themselves
+        from payouts.reconciliation import gauges
         from routers import breakers
         from routers import held as waiting
 
@@ -14,3 +15,4 @@ class PayoutsConfig(AppConfig):
         register_check("circuit_breaker", health.circuit_breaker)
         breakers.register_source(outcomes.Attempts())
         waiting.register_source(held.Payouts())
+        gauges.register()

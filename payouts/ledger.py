@@ -100,7 +100,7 @@ def book_fees(attempts: Iterable[Attempt]) -> None:
     )
 
 
-def book_inflow(amount: int, *, note: str, currency: Currency = Currency.USDT) -> None:
+def book_inflow(amount: int, *, note: str, currency: Currency = Currency.USDT, txid: str = "") -> None:
     """Something came into the treasury (base units or sun): a top-up or a stranger's gift."""
     names = _account_ids()
     treasury, deposits = (TREASURY, DEPOSITS) if currency == Currency.USDT else (TREASURY_TRX, DEPOSITS_TRX)
@@ -111,10 +111,31 @@ def book_inflow(amount: int, *, note: str, currency: Currency = Currency.USDT) -
                 debit_id=names[treasury],
                 credit_id=names[deposits],
                 amount=amount,
+                txid=txid,
                 note=note,
             )
         ]
     )
+
+
+def correct(amount: int, *, currency: Currency, txid: str, note: str) -> LedgerTransfer:
+    """Set the treasury's books right by so much (base units or sun; negative: it holds less), after people decided."""
+    names = _account_ids()
+    ours, other = (TREASURY, SUSPENSE) if currency == Currency.USDT else (TREASURY_TRX, FEES)
+    debit, credit = (ours, other) if amount > 0 else (other, ours)
+    (row,) = _direct(
+        [
+            LedgerTransfer(
+                kind=TransferKind.DIRECT,
+                debit_id=names[debit],
+                credit_id=names[credit],
+                amount=abs(amount),
+                txid=txid,
+                note=note,
+            )
+        ]
+    )
+    return row
 
 
 def book_orphan(amount: int, *, fee: int, txid: str) -> None:
@@ -153,8 +174,10 @@ def _outcomes(attempts: Sequence[Attempt], kind: TransferKind) -> list[LedgerTra
     )
 
 
-def _direct(transfers: Iterable[LedgerTransfer]) -> None:
-    _apply(LedgerTransfer.objects.bulk_create(transfers), pending_sign=0, posted=True)
+def _direct(transfers: Iterable[LedgerTransfer]) -> list[LedgerTransfer]:
+    written = LedgerTransfer.objects.bulk_create(transfers)
+    _apply(written, pending_sign=0, posted=True)
+    return written
 
 
 def _apply(transfers: Iterable[LedgerTransfer], *, pending_sign: int, posted: bool) -> None:

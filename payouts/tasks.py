@@ -43,3 +43,15 @@ def watch() -> None:
     from payouts import watching
 
     watching.watch()
+
+
+@shared_task(name="payouts.tasks.reconcile")
+def reconcile() -> None:
+    from payouts.models.reconciliation import RunState
+    from payouts.reconciliation import running, runs
+
+    nudge.started(runs.TASK)
+    run = running.work(seconds=BUSY_SECONDS)
+    if run is not None and run.state == RunState.RUNNING:
+        nudge.send(runs.TASK)
+    runs.check_overdue()

@@ -4,6 +4,7 @@ from payouts.models.attempt import Attempt, NodeAnswer
 from payouts.models.chain import Alarm, ChainBlock, ChainState, OrphanSignature, SignerState
 from payouts.models.ledger import LedgerAccount, LedgerTransfer
 from payouts.models.payout import Payout, PayoutTransition
+from payouts.models.reconciliation import ReconciliationCase, ReconciliationRun
 
 __all__ = [
     "Alarm",
@@ -16,5 +17,7 @@ __all__ = [
     "OrphanSignature",
     "Payout",
     "PayoutTransition",
+    "ReconciliationCase",
+    "ReconciliationRun",
     "SignerState",
 ]

@@ -98,6 +98,9 @@ class Attempt(models.Model):
                 name="attempt_open",
                 condition=Q(state__in=("prepared", "signed", "sent", "included")),
             ),
+            models.Index(
+                fields=("block_number",), name="attempt_by_block", condition=Q(block_number__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -68,6 +68,7 @@ class LedgerTransfer(models.Model):
 
     class Meta:
         ordering = ("id",)
+        indexes = [models.Index(fields=("txid",), name="ledger_by_txid", condition=~Q(txid=""))]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="ledger_amount_positive"),
             models.CheckConstraint(condition=~Q(debit=F("credit")), name="ledger_two_accounts"),

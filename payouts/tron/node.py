@@ -90,9 +90,9 @@ class Node:
         path = _root(solid) + "gettransactionbyid"
         return self._ask(path, {"value": txid}, lambda value: parse_transaction(value, txid))
 
-    def trx_balance(self, address: str) -> int:
+    def trx_balance(self, address: str, solid: bool = False) -> int:
         """Sun held by an account; 0 for one that was never activated."""
-        return self._ask("wallet/getaccount", {"address": _hex(address)}, parse_balance)
+        return self._ask(_root(solid) + "getaccount", {"address": _hex(address)}, parse_balance)
 
     def resources(self, address: str) -> Resources:
         """Energy and bandwidth an account has left."""
@@ -102,9 +102,9 @@ class Node:
         """The network's present prices."""
         return self._ask("wallet/getchainparameters", {}, parse_chain_parameters)
 
-    def usdt_balance(self, address: str) -> int:
+    def usdt_balance(self, address: str, solid: bool = False) -> int:
         """USDT base units held by an address."""
-        return self._view("balanceOf(address)", _word(address), high=MAX_USDT)
+        return self._view("balanceOf(address)", _word(address), high=MAX_USDT, solid=solid)
 
     def is_blacklisted(self, address: str) -> bool:
         """Whether the issuer has frozen this address; USDT sent to it would be lost."""
@@ -150,11 +150,19 @@ class Node:
             raise BadAnswer("NO_HEAD", "The node has no newest block.", self.name)
         return header
 
-    def _view(self, selector: str, parameter: str = "", *, high: int) -> int:
-        return self._contract_call(selector, parameter, lambda value: parse_number(value, high=high))
+    def _view(self, selector: str, parameter: str = "", *, high: int, solid: bool = False) -> int:
+        return self._contract_call(
+            selector, parameter, lambda value: parse_number(value, high=high), solid=solid
+        )
 
     def _contract_call(
-        self, selector: str, parameter: str, parse: Callable[[object], T], owner: str = ""
+        self,
+        selector: str,
+        parameter: str,
+        parse: Callable[[object], T],
+        owner: str = "",
+        *,
+        solid: bool = False,
     ) -> T:
         body = {
             "owner_address": owner or self._contract,
@@ -162,7 +170,7 @@ class Node:
             "function_selector": selector,
             "parameter": parameter,
         }
-        return self._ask("wallet/triggerconstantcontract", body, parse)
+        return self._ask(_root(solid) + "triggerconstantcontract", body, parse)
 
     def _ask(self, path: str, body: dict[str, Any], parse: Callable[[object], T]) -> T:
         started = time.perf_counter()
