@@ -378,9 +378,9 @@ def cancel(payout: Payout, *, actor: User, reason: str) -> Payout:
         Attempt.objects.select_for_update(of=("self",)).filter(payout=payout, state=AttemptState.PREPARED)
     )
     locked = timeline.locked([payout.pk]).select_related("creator").get()
-    unresolved = Attempt.objects.filter(payout=locked, state__in=UNRESOLVED).exists()
+    landing = Attempt.objects.filter(payout=locked, state__in=(*UNRESOLVED, AttemptState.SUCCEEDED)).exists()
     open_states = (PayoutStatus.AWAITING_APPROVAL, PayoutStatus.SCHEDULED, PayoutStatus.RELEASED)
-    if locked.status not in open_states or unresolved:
+    if locked.status not in open_states or landing:
         raise NotCancellable({"status": locked.public_status})
     if prepared:
         _take_back(prepared)

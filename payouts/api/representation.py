@@ -18,7 +18,13 @@ REQUIRED_CONFIRMATIONS = 19
 
 # Bytes that may be, or were, seen on the chain: an unsigned or withdrawn transaction never is.
 _PUBLIC = (AttemptState.SIGNED, AttemptState.SENT, AttemptState.INCLUDED, AttemptState.SUCCEEDED)
-_ATTEMPT_COLUMNS = ("payout_id", "state", "txid", "block_number", "block_timestamp", "fee", "first_sent_at")
+_ATTEMPT_COLUMNS = (
+    "payout_id", "state", "txid", "block_number", "block_timestamp", "fee", "first_sent_at", "energy_used",
+    "bandwidth_used",
+)  # fmt: skip
+
+# When payouts that a limit holds may go, by primary key (`forecast.starts`).
+Starts = Mapping[int, datetime | None]
 
 
 def with_what_is_shown(payouts: QuerySet[Payout]) -> QuerySet[Payout]:
@@ -32,14 +38,12 @@ def head_number() -> int:
     return ChainState.objects.filter(pk=1).values_list("head_number", flat=True).first() or 0
 
 
-def represent(
-    payout: Payout, *, head: int, at: datetime, starts: Mapping[int, datetime | None] | None = None
-) -> dict[str, Any]:
+def represent(payout: Payout, *, head: int, at: datetime, starts: Starts | None = None) -> dict[str, Any]:
     """The contract's fields. `head` is the latest block, `at` the time (UTC) that estimates count from.
 
     `starts` as `forecast.starts` says of all payouts of an answer together; without it, it is asked for this one.
     """
-    attempt = _shown_attempt(payout)
+    attempt = shown_attempt(payout)
     known = forecast.starts([payout], at) if starts is None else starts
     return {
         "payout_id": payout.payout_id,
@@ -79,7 +83,7 @@ def confirmations(attempt: Attempt | None, head: int) -> int:
     return max(1, min(REQUIRED_CONFIRMATIONS - 1, head - attempt.block_number + 1))
 
 
-def _shown_attempt(payout: Payout) -> Attempt | None:
+def shown_attempt(payout: Payout) -> Attempt | None:
     """The attempt that pays, or the last one that failed in a block when the payout has failed for good."""
     states = [*_PUBLIC, AttemptState.REVERTED] if payout.status == PayoutStatus.FAILED else _PUBLIC
     shown = [attempt for attempt in payout.attempts.all() if attempt.state in states]

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
+from payouts.api.cancellation import CancelView
+from payouts.api.own_limits import LimitsView
 from payouts.api.stats import StatsView
+from payouts.api.transactions import BulkTransactionsView, TransactionView
 from payouts.api.views import PayoutsView, PayoutView
 
 urlpatterns = [
     path("payouts", PayoutsView.as_view()),
+    path("payouts/transactions/bulk", BulkTransactionsView.as_view()),
     path("payouts/<str:payout_id>", PayoutView.as_view()),
+    path("payouts/<str:payout_id>/transaction", TransactionView.as_view()),
+    path("payouts/<str:payout_id>/cancel", CancelView.as_view()),
+    path("limits", LimitsView.as_view()),
     path("stats", StatsView.as_view()),
 ]

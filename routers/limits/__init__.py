@@ -2,7 +2,7 @@
 
 from routers.limits.gate import Room, give_back, locked_room, post, reserve, room
 from routers.limits.waivers import TooLate, ceiling, missing_for_reset, waive
-from routers.limits.windows import Claim, Slot, WindowFull, starts_of
+from routers.limits.windows import Claim, Slot, WindowFull, slots_of, starts_of
 
 __all__ = [
     "Claim",
@@ -17,6 +17,7 @@ __all__ = [
     "post",
     "reserve",
     "room",
+    "slots_of",
     "starts_of",
     "waive",
 ]
