@@ -23,6 +23,7 @@ class AdvisoryLock(IntEnum):
     SEAL = 3
     RELEASE_ROUND = 4
     RECONCILE = 5
+    SEARCH = 6
     BOOTSTRAP = 20
 
 

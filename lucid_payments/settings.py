@@ -192,11 +192,17 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 300.0,
         "options": {"expires": 240},
     },
+    "search the chain for people": {
+        "task": "payouts.tasks.search",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
 }
 CELERY_TASK_ROUTES = {
     "payouts.tasks.release": {"queue": "release"},
     "payouts.tasks.send": {"queue": "send"},
     "payouts.tasks.watch": {"queue": "watch"},
+    "payouts.tasks.search": {"queue": "default"},
     "payouts.tasks.sign": {"queue": "sign"},
     "payouts.tasks.reconcile": {"queue": "default"},
 }

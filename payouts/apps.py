@@ -6,7 +6,9 @@ class PayoutsConfig(AppConfig):
 
     def ready(self) -> None:
         from lucid_payments.api.health_checks import register_check
-        from payouts import checks, health, held, outcomes  # noqa: F401 - the checks register themselves
+
+        # Acts and checks register themselves.
+        from payouts import acts, checks, health, held, outcomes  # noqa: F401
         from payouts.reconciliation import gauges
         from routers import breakers
         from routers import held as waiting

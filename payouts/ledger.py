@@ -21,8 +21,11 @@ from routers.choices import RouterType
 TREASURY = "treasury"
 DEPOSITS = "deposits"
 SUSPENSE = "suspense"
+LOSSES = "losses"
 TREASURY_TRX = "treasury_trx"
 DEPOSITS_TRX = "deposits_trx"
+SUSPENSE_TRX = "suspense_trx"
+LOSSES_TRX = "losses_trx"
 FEES = "fees"
 PAYABLE: dict[str, str] = {RouterType.V0: "payable_v0", RouterType.KYC: "payable_kyc"}
 
@@ -30,10 +33,13 @@ ACCOUNTS: dict[str, Currency] = {
     TREASURY: Currency.USDT,
     DEPOSITS: Currency.USDT,
     SUSPENSE: Currency.USDT,
+    LOSSES: Currency.USDT,
     PAYABLE[RouterType.V0]: Currency.USDT,
     PAYABLE[RouterType.KYC]: Currency.USDT,
     TREASURY_TRX: Currency.TRX,
     DEPOSITS_TRX: Currency.TRX,
+    SUSPENSE_TRX: Currency.TRX,
+    LOSSES_TRX: Currency.TRX,
     FEES: Currency.TRX,
 }
 
@@ -150,6 +156,64 @@ def book_orphan(amount: int, *, fee: int, txid: str) -> None:
             amount=units,
             txid=txid,
             note="of the signer's journal, without a payout",
+        )
+        for debit, credit, units in moved
+        if units
+    )
+
+
+def post_as_moved(attempt: Attempt, *, reached: int, elsewhere: int) -> None:
+    """What really left the treasury (base units): the recipient's part ends the reservation, the rest is suspense.
+
+    A reservation may be posted at less than it was made for; what is left of it is free again.
+    """
+    reserved = LedgerTransfer.objects.get(pk=attempt.reservation_id)
+    paid = min(reached, reserved.amount)
+    outcome = LedgerTransfer.objects.create(
+        kind=TransferKind.POST if paid else TransferKind.VOID,
+        debit_id=reserved.debit_id,
+        credit_id=reserved.credit_id,
+        amount=paid or reserved.amount,
+        pending_id=reserved.pk,
+        payout_id=attempt.payout_id,
+        txid=attempt.txid,
+    )
+    names = _account_ids()
+    beyond = [
+        LedgerTransfer(
+            kind=TransferKind.DIRECT,
+            debit_id=names[SUSPENSE],
+            credit_id=names[TREASURY],
+            amount=units,
+            payout_id=attempt.payout_id,
+            txid=attempt.txid,
+            note="moved beside what was asked",
+        )
+        for units in [reached - paid + elsewhere]
+        if units
+    ]
+    # Both in one turn over the accounts, in their order.
+    _apply([reserved], pending_sign=-1, posted=False)
+    _apply(
+        [*([outcome] if paid else []), *LedgerTransfer.objects.bulk_create(beyond)],
+        pending_sign=0,
+        posted=True,
+    )
+
+
+def book_unknown(usdt: int, *, trx: int, fee: int, txid: str, account: str) -> None:
+    """A transaction that isn't ours took this from the treasury (base units, sun, sun): `losses` or `suspense`."""
+    names = _account_ids()
+    to, to_trx = (LOSSES, LOSSES_TRX) if account == LOSSES else (SUSPENSE, SUSPENSE_TRX)
+    moved = [(to, TREASURY, usdt), (to_trx, TREASURY_TRX, trx), (FEES, TREASURY_TRX, fee)]
+    _direct(
+        LedgerTransfer(
+            kind=TransferKind.DIRECT,
+            debit_id=names[debit],
+            credit_id=names[credit],
+            amount=units,
+            txid=txid,
+            note="not ours, booked by two people",
         )
         for debit, credit, units in moved
         if units

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from payouts import adoption, execution, intake, settlement
+from payouts import adoption, execution, intake, resolution, settlement
 
 
 class PayoutManager:
@@ -29,3 +29,8 @@ class PayoutManager:
     revert = staticmethod(settlement.revert)
     declare_dead = staticmethod(settlement.declare_dead)
     set_aside = staticmethod(settlement.set_aside)
+
+    # What two people decide where no rule can
+    resolve_unresolved = staticmethod(resolution.resolve_unresolved)
+    close_manual = staticmethod(resolution.close_manual)
+    book_unknown = staticmethod(resolution.book_unknown)

@@ -17,6 +17,7 @@ from payouts import alarms, verdicts
 from payouts.execution import MAXIMUM_AHEAD_MS
 from payouts.manager import PayoutManager
 from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
+from payouts.models.cases import UnknownTransfer
 from payouts.models.chain import ChainState, OrphanSignature, OrphanState, SignerState
 from payouts.models.payout import Payout, PayoutStatus
 from payouts.tron.signing.journal import GENESIS, Entry, Journal
@@ -61,10 +62,12 @@ def note_journal(journal: Journal, last_txid: str) -> None:
 
 
 def ours(txids: Collection[str]) -> set[str]:
-    """Which of these transactions we signed: attempts of ours, and lines of the signer's journal without one."""
+    """Which of these are in our books: attempts of ours, lines of the signer's journal without one, and what
+    two people booked though it wasn't ours."""
     attempts = Attempt.objects.filter(txid__in=txids).values_list("txid", flat=True)
     orphans = OrphanSignature.objects.filter(txid__in=txids).values_list("txid", flat=True)
-    return {*attempts, *orphans}
+    booked = UnknownTransfer.objects.filter(txid__in=txids).values_list("txid", flat=True)
+    return {*attempts, *orphans, *booked}
 
 
 def suspects() -> set[tuple[str, int]]:

@@ -53,6 +53,17 @@ class Outcome:
     insufficient_balance: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """Two people's decision, for the timeline: who asked and who confirmed, and by which evidence."""
+
+    label: str
+    detail: str
+
+
+BY_RULE = ByHand(timeline.SYSTEM, "")
+
+
 @commits.atomic("include")
 def include(sightings: Sequence[Sighting]) -> int:
     """These transactions stand in a head block. Headroom in flight is free; nothing is decided."""
@@ -110,7 +121,7 @@ def note_absence(attempt_pk: int, absence: list[dict[str, Any]] | None) -> None:
 
 
 @commits.atomic("succeed")
-def succeed(outcomes: Sequence[Outcome]) -> int:
+def succeed(outcomes: Sequence[Outcome], by: ByHand = BY_RULE) -> int:
     """Paid, for ever: post the money, the windows and the fees, and end the payouts."""
     rows = _resolve(outcomes, AttemptState.SUCCEEDED)
     limits.post((attempt.windows, attempt.amount) for attempt in rows)
@@ -119,9 +130,10 @@ def succeed(outcomes: Sequence[Outcome]) -> int:
     ledger.book_fees(rows)
     timeline.move(
         [
-            timeline.Step(payout=attempt.payout, to=PayoutStatus.CONFIRMED, attempt=attempt)
+            timeline.Step(payout=attempt.payout, to=PayoutStatus.CONFIRMED, attempt=attempt, detail=by.detail)
             for attempt in rows
         ],
+        actor=by.label,
         at=clock.now(),
     )
     tell_breakers(rows)
@@ -129,31 +141,32 @@ def succeed(outcomes: Sequence[Outcome]) -> int:
 
 
 @commits.atomic("revert")
-def revert(outcomes: Sequence[Outcome]) -> int:
+def revert(outcomes: Sequence[Outcome], by: ByHand = BY_RULE) -> int:
     """Failed in a solid block: no token moved, the fee is gone. All is given back; then retried or failed."""
     rows = _resolve(outcomes, AttemptState.REVERTED)
     why = {}
     for outcome in outcomes:
         code = INSUFFICIENT_BALANCE if outcome.insufficient_balance else TRANSACTION_FAILED
         why[outcome.attempt_pk] = (code, f"{outcome.result}: {outcome.detail}".strip(": "))
-    _again_or_failed(rows, why)
+    _again_or_failed(rows, why, by)
     return len(rows)
 
 
 @commits.atomic("dead")
-def declare_dead(attempt_pks: Iterable[int]) -> int:
-    """Proven never to land (sentence 5 of the design). All is given back; then retried or failed."""
+def declare_dead(attempt_pks: Iterable[int], by: ByHand = BY_RULE) -> int:
+    """Proven never to land (sentence 5 of the design, or two people's evidence). All is given back; then retried
+    or failed."""
     rows = _lock_unresolved(attempt_pks)
     Attempt.objects.filter(pk__in=[attempt.pk for attempt in rows], state__in=UNRESOLVED).update(
         state=AttemptState.DEAD, resolved_at=clock.LucidNow()
     )
     sentence = "It expired without being put into a block."
-    _again_or_failed(rows, {attempt.pk: (NETWORK_ERROR, sentence) for attempt in rows})
+    _again_or_failed(rows, {attempt.pk: (NETWORK_ERROR, sentence) for attempt in rows}, by)
     return len(rows)
 
 
 @commits.atomic("set_aside")
-def set_aside(outcome: Outcome) -> int:
+def set_aside(outcome: Outcome, by: ByHand = BY_RULE) -> int:
     """On chain with SUCCESS, but not as we asked: the attempt has paid, a person must look, everything stops.
 
     The reservation stays: neither posted nor given back until two people have decided.
@@ -171,6 +184,7 @@ def set_aside(outcome: Outcome) -> int:
             )
             for attempt in rows
         ],
+        actor=by.label,
         at=clock.now(),
     )
     tell_breakers(rows)
@@ -217,7 +231,7 @@ def _resolve(outcomes: Sequence[Outcome], state: AttemptState) -> list[Attempt]:
     return rows
 
 
-def _again_or_failed(rows: Sequence[Attempt], why: Mapping[int, tuple[str, str]]) -> None:
+def _again_or_failed(rows: Sequence[Attempt], why: Mapping[int, tuple[str, str]], by: ByHand) -> None:
     """These attempts can never pay: free what they held, book what they burned (in the same order of accounts as
     `succeed`, so that no two settlements wait for one another); each payout is scheduled anew or has had its last try.
 
@@ -229,12 +243,14 @@ def _again_or_failed(rows: Sequence[Attempt], why: Mapping[int, tuple[str, str]]
     ledger.void(rows)
     ledger.book_fees(rows)
     now = clock.now()
-    timeline.move([_next_step(attempt, *why[attempt.pk], now) for attempt in rows], at=now)
+    steps = [_next_step(attempt, *why[attempt.pk], now, by) for attempt in rows]
+    timeline.move(steps, actor=by.label, at=now)
     tell_breakers(rows)
 
 
-def _next_step(attempt: Attempt, code: str, sentence: str, now: datetime) -> timeline.Step:
+def _next_step(attempt: Attempt, code: str, sentence: str, now: datetime, by: ByHand) -> timeline.Step:
     payout = attempt.payout
+    told = f"{sentence} {by.detail}".strip()
     if payout.retries < schedule.MAXIMUM_RETRIES:
         retries = payout.retries + 1
         return timeline.Step(
@@ -242,7 +258,7 @@ def _next_step(attempt: Attempt, code: str, sentence: str, now: datetime) -> tim
             to=PayoutStatus.SCHEDULED,
             attempt=attempt,
             hold=HoldReason.RETRY,
-            detail=sentence,
+            detail=told,
             # The signer signs nothing new for a payout whose last transaction could, by the clock, still land.
             changes={
                 "retries": retries,
@@ -257,6 +273,6 @@ def _next_step(attempt: Attempt, code: str, sentence: str, now: datetime) -> tim
         payout=payout,
         to=PayoutStatus.FAILED,
         attempt=attempt,
-        detail=sentence,
+        detail=told,
         changes={"failure_code": code, "failure_message": message[:300]},
     )

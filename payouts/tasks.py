@@ -55,3 +55,11 @@ def reconcile() -> None:
     if run is not None and run.state == RunState.RUNNING:
         nudge.send(runs.TASK)
     runs.check_overdue()
+
+
+@shared_task(name="payouts.tasks.search")
+def search() -> None:
+    from payouts.searching import search_asked
+
+    nudge.started("payouts.tasks.search")
+    search_asked()

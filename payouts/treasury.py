@@ -5,17 +5,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet, Sum
 
 from lucid_payments import clock, commits, seam
 from lucid_payments.money import format_usdt
-from payouts import chain, gates, ledger, recovery
-from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
-from payouts.models.chain import ChainState, OrphanSignature, OrphanState
-from payouts.models.payout import PayoutStatus
+from payouts import cases, chain, gates, ledger, recovery
+from payouts.explained import by_books
+from payouts.models.chain import ChainState
 from payouts.tron.answers import Resources, TokenState
 from payouts.tron.errors import NodeError
 from payouts.tron.node import Node
@@ -104,27 +101,24 @@ def _state(state: ChainState, usdt: int) -> None:
     The order of reading matters: chain, then open attempts, then books. What moves in between can then only
     widen what is explained, and never look like theft.
     """
-    may_have_left = _sum(Attempt.objects.filter(state__in=UNRESOLVED)) + _sum(
-        OrphanSignature.objects.filter(state=OrphanState.OPEN)
-    )
-    # Paid differently from what was asked: gone from the chain, and in the books until people have decided.
-    in_hands = _sum(Attempt.objects.filter(payout__status=PayoutStatus.MANUAL, state=AttemptState.SUCCEEDED))
-    books = ledger.treasury_balance().posted - in_hands
+    explained = by_books()
+    books = explained.books
     _inflow(state, books, usdt)
-    if usdt < books - may_have_left:
-        _missing(books - may_have_left)
+    if usdt < explained.least:
+        _missing(state, explained.least)
     elif state.foreign_txid and not _cleared(state):
         _refuse(f"Transaction {state.foreign_txid} left the treasury and isn't in our ledger.")
+    elif (case := cases.unknown_open()) is not None:
+        # A top-up of the same size would hide it from the balance; only its booking ends it.
+        _refuse(f"{case.sentence} It isn't booked yet.")
     else:
         with seam.between("statement"):
-            ChainState.objects.filter(pk=1).update(statement_at=clock.LucidNow(), statement_detail="")
+            ChainState.objects.filter(pk=1).update(
+                statement_at=clock.LucidNow(), statement_block=state.head_number, statement_detail=""
+            )
 
 
-def _sum(rows: QuerySet[Any]) -> int:
-    return int(rows.aggregate(sum=Sum("amount"))["sum"] or 0)
-
-
-def _missing(explained: int) -> None:
+def _missing(state: ChainState, explained: int) -> None:
     """The treasury holds less than the books explain. Providers must agree before all stops by the kill switch."""
     told = _every_balance()
     highest = max(told, default=explained)
@@ -135,6 +129,7 @@ def _missing(explained: int) -> None:
     # A signer that gives no sign of life may still hold the explanation in its journal: after a restore.
     if told and highest < explained and gates.signer_lives(clock.now()):
         killswitch.pull(actor=None, reason=sentence)
+        cases.open_unknown(txid="", amount=explained - highest, state=state, sentence=sentence)
 
 
 def _every_balance() -> list[int]:
@@ -157,9 +152,9 @@ def _cleared(state: ChainState) -> bool:
     answers = [answer for answer in told.values() if not isinstance(answer, NodeError)]
     found = {operator for operator, transaction in answers if transaction is not None}
     if len(found) >= chain.required_operators():
-        killswitch.pull(
-            actor=None, reason=f"Transaction {state.foreign_txid} left the treasury and isn't ours."
-        )
+        sentence = f"Transaction {state.foreign_txid} left the treasury and isn't ours."
+        killswitch.pull(actor=None, reason=sentence)
+        cases.open_unknown(txid=state.foreign_txid, amount=0, state=state, sentence=sentence)
         return False
     deep = state.solid_number > state.foreign_block
     if found or not deep or len({operator for operator, _ in answers}) < chain.required_operators():

@@ -186,7 +186,7 @@ def _settle(attempts: Sequence[Attempt], findings: Iterable[Finding]) -> int:
                 cross_examine(attempt.txid, words[0].info.block_number)
             continue
         verdict = judge(info, intent_of(attempt))
-        outcome = _outcome(attempt, info, words[0].block_id, verdict.reason)
+        outcome = outcome_of(attempt, info, words[0].block_id, verdict.reason)
         match verdict.settled:
             case Settled.SUCCEEDED:
                 paid.append(outcome)
@@ -201,7 +201,8 @@ def _settle(attempts: Sequence[Attempt], findings: Iterable[Finding]) -> int:
     return settled
 
 
-def _outcome(attempt: Attempt, info: TransactionInfo, block_id: str, reason: str) -> Outcome:
+def outcome_of(attempt: Attempt, info: TransactionInfo, block_id: str, reason: str) -> Outcome:
+    """What a final block says, as settlement takes it. Asks the chain for a price."""
     return Outcome(
         attempt_pk=attempt.pk,
         block_number=info.block_number,

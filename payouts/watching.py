@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from lucid_payments import clock, commits
 from lucid_payments.locks import AdvisoryLock, only_one
-from payouts import chain, examination, lookout, recovery, scanning, treasury
+from payouts import cases, chain, examination, lookout, recovery, scanning, treasury
 from payouts.models.attempt import UNRESOLVED, Attempt
 from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import Payout, PayoutStatus
@@ -53,6 +53,7 @@ def _round(now: datetime) -> bool:
     scanning.scan(state)
     treasury.read(state)
     recovery.resolve(chain.state())
+    cases.sweep(chain.state())
     return True
 
 

@@ -20,10 +20,21 @@ from lucid_payments.backoffice.site import site
 from payouts.admin import words
 from payouts.models import Alarm
 
+NAMES = {
+    "treasury_usdt_low": "Little USDT left",
+    "treasury_trx_low": "Little TRX left",
+    "chain_stands": "Final blocks stand still",
+    "payout_unresolved": "A payout needs people",
+    "paid_differently": "A payout was paid differently",
+    "unknown_transfer": "Unknown outgoing transfer",
+}
+
 
 def name_of(kind: str) -> str:
     """An alarm's kind in words; many are a hold's reason."""
     known = words.HOLDS.get(kind)
+    if kind in NAMES:
+        return NAMES[kind]
     return known.words if known else kind.replace("_", " ").capitalize()
 
 

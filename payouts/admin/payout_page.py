@@ -16,7 +16,7 @@ from lucid_payments.backoffice.policy import Area
 from payouts.admin import words
 from payouts.admin.explanation import explain
 from payouts.api.representation import REQUIRED_CONFIRMATIONS, confirmations, head_number
-from payouts.models import Attempt, NodeAnswer, Payout, PayoutTransition
+from payouts.models import Attempt, ManualCase, NodeAnswer, Payout, PayoutTransition
 from payouts.models.payout import Priority
 from payouts.schedule import MAXIMUM_RETRIES
 from payouts.tron.networks import NETWORKS
@@ -64,7 +64,7 @@ def context(request: HttpRequest, payout: Payout) -> dict[str, Any]:
         "priority": Priority(payout.priority).label.capitalize(),
         "recipient_url": NETWORKS[settings.TRON_NETWORK].address_url(payout.recipient_address),
         "steps": [_step(row) for row in payout.transitions.select_related("attempt")],
-        "attempts": [_attempt(row, head) for row in reversed(attempts)],
+        "attempts": [shown(row, head) for row in reversed(attempts)],
         "required_confirmations": REQUIRED_CONFIRMATIONS,
         "shows_ledger": shows_ledger,
         "transfers": list(transfers) if shows_ledger else [],
@@ -78,12 +78,14 @@ def context(request: HttpRequest, payout: Payout) -> dict[str, Any]:
         "maximum_retries": MAXIMUM_RETRIES,
         "shows_audit": policy.may_read(request.user, Area.AUDIT),
         "shows_events": policy.may_read(request.user, Area.EVENTS),
+        "cases": list(ManualCase.objects.filter(payout=payout).order_by("pk")),
         "replaced": payout.retry_of,
         "replacement": Payout.objects.filter(retry_of=payout).first(),
     }
 
 
-def _attempt(row: Attempt, head: int) -> AttemptShown:
+def shown(row: Attempt, head: int) -> AttemptShown:
+    """`row` with its `answers` loaded. `head`: the latest block."""
     state_words, tone = words.ATTEMPT[row.state]
     return AttemptShown(
         row=row,

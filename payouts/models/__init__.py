@@ -1,6 +1,7 @@
 """The rows behind a payout's way; see docs/design of each module's first lines."""
 
 from payouts.models.attempt import Attempt, NodeAnswer
+from payouts.models.cases import ChainSearch, Evidence, ManualCase, UnknownTransfer
 from payouts.models.chain import Alarm, ChainBlock, ChainState, OrphanSignature, SignerState
 from payouts.models.ledger import LedgerAccount, LedgerTransfer
 from payouts.models.payout import Payout, PayoutTransition
@@ -10,9 +11,12 @@ __all__ = [
     "Alarm",
     "Attempt",
     "ChainBlock",
+    "ChainSearch",
     "ChainState",
+    "Evidence",
     "LedgerAccount",
     "LedgerTransfer",
+    "ManualCase",
     "NodeAnswer",
     "OrphanSignature",
     "Payout",
@@ -20,4 +24,5 @@ __all__ = [
     "ReconciliationCase",
     "ReconciliationRun",
     "SignerState",
+    "UnknownTransfer",
 ]

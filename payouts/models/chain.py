@@ -45,6 +45,7 @@ class ChainState(models.Model):
     )
     inflow_since = models.BigIntegerField(default=0, help_text="solid height at which it was first seen")
     statement_at = models.DateTimeField(null=True, help_text="last time all outgoing value was in our ledger")
+    statement_block = models.BigIntegerField(default=0, help_text="head when that was stated last")
     statement_detail = models.CharField(max_length=300, blank=True)
 
     def __str__(self) -> str:

@@ -26,12 +26,12 @@ class Desk:
         """What the page's form holds when it is opened."""
         return hidden(self.client.get(path).content.decode())
 
-    def act(self, kind: str, subject: Any, **answers: str) -> Any:
+    def act(self, kind: str, subject: Any, **answers: Any) -> Any:
         """Open the act's page, fill it in, send it."""
         path = acts.url(kind, subject.public_id if isinstance(subject, User) else subject)
         return self.send(path, self.form(path), **answers)
 
-    def send(self, path: str, form: dict[str, str], **answers: str) -> Any:
+    def send(self, path: str, form: dict[str, str], **answers: Any) -> Any:
         given = {"reason": REASON, "code": world.code_of(self.user), **form, **answers}
         return self.client.post(path, given)
 

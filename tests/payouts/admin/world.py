@@ -219,6 +219,7 @@ def back_office_roles() -> list[str]:
 
 LISTS = {
     "/admin/payouts/payout/": "payouts",
+    "/admin/payouts/manualcase/": "payouts",
     "/admin/routers/limitwindow/": "limits",
     "/admin/payouts/chainstate/": "chain",
     "/admin/payouts/alarm/": "alarms",
