@@ -19,7 +19,7 @@ from lucid_payments.backoffice.filters import ChoiceFilter, DaysFilter
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import READING, RecordAdmin
 from lucid_payments.backoffice.site import site
-from routers import now
+from routers import now, policy_admin  # noqa: F401 - which registers its own page
 from routers.acts import words
 from routers.breakers import all_breakers
 from routers.choices import RouterType

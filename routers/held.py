@@ -14,6 +14,7 @@ from routers import killswitch, limits
 from routers.breakers import all_breakers
 from routers.limits import Claim, Slot
 from routers.models import BreakerState
+from routers.policy import Policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,9 @@ class Source(Protocol):
     def totals(self) -> dict[tuple[str, str], Sum]:
         """All that is due and held, by router and hold reason."""
 
+    def never(self, policies: Policies) -> Sum:
+        """What waits, due or not, and is above what any window of these policies could ever release."""
+
 
 _source: Source | None = None
 
@@ -57,13 +61,24 @@ def open_routers() -> frozenset[str]:
     return frozenset(closed) - killswitch.stopped_routers()
 
 
-def going(routers: Collection[str], waived: Mapping[Slot, int] | None = None) -> Sum:
+def never(policies: Policies) -> Sum:
+    """What waits and is above what any window of these policies could ever release."""
+    return _registered().never(policies)
+
+
+def going(
+    routers: Collection[str],
+    waived: Mapping[Slot, int] | None = None,
+    policies: Policies | None = None,
+) -> Sum:
     """What the windows have room for, of these routers, with so many base units `waived` on top.
+
+    By the policies in force, or by others that somebody thinks of.
 
     An estimate: slots in flight, the treasury and the chain may still make a payout wait.
     """
     claims = [claim for claim in _registered().queue() if claim.router in routers]
-    room = limits.room(clock.now(), claims)
+    room = limits.room(clock.now(), claims, policies)
     for slot, amount in (waived or {}).items():
         room.windows[slot].waived += amount
     found = Sum()

@@ -10,7 +10,7 @@ from lucid_payments import clock
 from lucid_payments.backoffice import acts, charts
 from lucid_payments.backoffice.acts import Button
 from lucid_payments.backoffice.formats import Tone
-from routers import breakers, held, limits
+from routers import breakers, ceilings, held, limits
 from routers.acts import words
 from routers.acts.breakers import CLOSE, HALF_OPEN, OPEN
 from routers.acts.killswitch import PULL, RELEASE
@@ -104,7 +104,7 @@ def build(user: Any) -> dict[str, Any]:
         "breakers": [_line(rows[router], sums, user) for router in words.ROUTERS],
         "bars": shown,
         "resets": [(bar.name, _reset_button(bar, user)) for bar in shown],
-        "ceilings": [(words_, limits.ceiling(period)) for period, words_ in PERIODS.items()],
+        "ceilings": [(words_, ceilings.ceiling(period)) for period, words_ in PERIODS.items()],
     }
 
 

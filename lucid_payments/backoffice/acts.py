@@ -53,6 +53,16 @@ class Alternative:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One thing as it is and as it would be, with a word on what that means."""
+
+    label: str
+    before: str
+    after: str
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
     """One act being done: in one transaction, on a locked subject. `confirmer` is None for one person's act."""
@@ -89,6 +99,8 @@ class Act:
     minimum_reason: ClassVar[int] = 10
     # Further questions; their cleaned values are `data`. JSON values alone: they may wait for a second person.
     form_class: ClassVar[type[forms.Form] | None] = None
+    # Whether the answers are shown with what they would change before a reason and a code are asked for.
+    reviewed: ClassVar[bool] = False
 
     def find(self, key: str) -> Any:
         """The subject to show. Raises Http404."""
@@ -138,6 +150,14 @@ class Act:
     def perform(self, subject: Any, performance: Performance) -> Outcome:
         """Do it by guarded UPDATEs, with its audit entry and events. Raises ActRefused when somebody was first."""
         raise NotImplementedError
+
+    def changes(self, subject: Any, data: Mapping[str, Any]) -> list[Changed]:
+        """What would be otherwise afterwards, side by side."""
+        return []
+
+    def questions(self, subject: Any, answers: Any = None) -> forms.Form | None:
+        """The further questions, with the answers that were sent."""
+        return self.form_class(answers, initial=self.initial(subject)) if self.form_class else None
 
     def initial(self, subject: Any) -> dict[str, Any]:
         """What the further questions are filled in with."""

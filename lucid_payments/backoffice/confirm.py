@@ -83,14 +83,18 @@ class Page:
 
     def _post(self, subject: Any) -> HttpResponse:
         form = self._form(self.request.POST)
-        questions = self._questions(subject, self.request.POST)
-        if not all([form.is_valid(), questions is None or questions.is_valid()]):
-            return self._show(subject, form=form, questions=questions)
+        questions = self.act.questions(subject, self.request.POST)
+        answered = questions is None or questions.is_valid()
+        step = self.request.POST.get("step") if self.act.reviewed else None
+        if step in ("edit", "review"):
+            return self._review(subject, questions, to_confirm=step == "review" and answered)
+        if not all([form.is_valid(), answered]):
+            return self._show(subject, form=form, questions=questions, to_confirm=answered)
         if "code" in form.cleaned_data and not factor.prove(
             self.request, form.cleaned_data["code"], request_id=request_id_of(self.request)
         ):
             form.add_error("code", factor.WRONG)
-            return self._show(subject, form=form, questions=questions)
+            return self._show(subject, form=form, questions=questions, to_confirm=True)
         data = questions.cleaned_data if questions is not None else {}
         try:
             outcome = self._act(form.cleaned_data, data)
@@ -98,10 +102,24 @@ class Page:
             messages.warning(self.request, str(replayed))
             return HttpResponseRedirect(self.request.path)
         except ChangedSince as changed:
-            return self._show(self.act.find(self.key), questions=questions, refusal=str(changed), status=409)
+            return self._look_again(questions, str(changed))
         except ActRefused as refused:
-            return self._show(subject, form=form, questions=questions, refusal=str(refused), status=409)
+            return self._show(
+                subject, form=form, questions=questions, refusal=str(refused), status=409, to_confirm=True
+            )
         return finish(self.request, self.site_context, self.act.title, outcome)
+
+    def _review(self, subject: Any, questions: forms.Form | None, *, to_confirm: bool) -> HttpResponse:
+        """Between filling in and doing: what it would change. What was typed stays, the reason too."""
+        seen = self.request.POST.get("version", "")
+        if to_confirm and seen != self.act.version(subject):
+            return self._look_again(questions, doing.CHANGED)
+        return self._show(subject, form=self._form(version=seen), questions=questions, to_confirm=to_confirm)
+
+    def _look_again(self, questions: forms.Form | None, refusal: str) -> HttpResponse:
+        """The subject as it is by now, with what was typed: the reason is still the reason."""
+        subject = self.act.find(self.key)
+        return self._show(subject, questions=questions, refusal=refusal, status=409)
 
     @transaction.atomic
     def _act(self, answers: dict[str, Any], data: dict[str, Any]) -> Outcome:
@@ -121,18 +139,18 @@ class Page:
             return begun
         return Outcome(ASKED, reverse("admin:backoffice_twopersonact_changelist"))
 
-    def _form(self, data: Any = None) -> ReasonForm:
+    def _form(self, data: Any = None, *, version: str = "") -> ReasonForm:
+        initial = {
+            "token": tokens.make(self.user, self.request.path),
+            "version": version,
+            "reason": self.request.POST.get("reason", ""),
+        }
         return ReasonForm(
             data,
             minimum_reason=self.act.minimum_reason,
             asks_code=not factor.is_fresh(self.request),
-            initial={"token": tokens.make(self.user, self.request.path)},
+            initial=initial,
         )
-
-    def _questions(self, subject: Any, data: Any = None) -> forms.Form | None:
-        if self.act.form_class is None:
-            return None
-        return self.act.form_class(data, initial=self.act.initial(subject))
 
     def _show(
         self,
@@ -142,10 +160,9 @@ class Page:
         questions: forms.Form | None = None,
         refusal: str = "",
         status: int = 200,
+        to_confirm: bool = False,
     ) -> HttpResponse:
-        if form is None:
-            form = self._form()
-            form.initial["version"] = self.act.version(subject)
+        """`to_confirm`: the answers stand, and an act that is reviewed may be done from here."""
         data = questions.cleaned_data if questions is not None and questions.is_valid() else {}
         context = {
             **self.site_context,
@@ -153,10 +170,12 @@ class Page:
             "act": self.act,
             "subject_label": self.act.label(subject),
             "facts": self.act.facts(subject).items(),
+            "changes": self.act.changes(subject, data),
             "consequences": self.act.consequences(subject, data),
             "two_people": self.act.needs_second(subject, data),
-            "form": form,
-            "questions": questions or self._questions(subject),
+            "form": form or self._form(version=self.act.version(subject)),
+            "questions": questions or self.act.questions(subject),
+            "filling_in": self.act.reviewed and not to_confirm,
             "refusal": refusal,
             "instead": self.act.instead(subject),
             "may_act": bool(self.act.allowed(self.user, subject)),

@@ -19,7 +19,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.backoffice import acts, confirm, factor, formats, overview, second_person, tokens
-from lucid_payments.backoffice.acts import ActRefused, Alternative, Outcome
+from lucid_payments.backoffice.acts import ActRefused, Alternative, Changed, Outcome
 from lucid_payments.backoffice.confirm import ReasonForm, Replayed
 from lucid_payments.backoffice.formats import Tone
 from lucid_payments.backoffice.models import ActState, TwoPersonAct
@@ -163,6 +163,7 @@ class TwoPersonActAdmin(RecordAdmin):
             "title": f"{act.title}: {row.subject_label}",
             "act": act,
             "facts": row.facts.items(),
+            "changes": [] if over or changed else _changes(row),
             "consequences": [] if over or changed else _consequences(row),
             "changed": changed,
             "instead": None if over else _instead(row),
@@ -245,6 +246,11 @@ def _changed(row: TwoPersonAct) -> bool:
 def _consequences(row: TwoPersonAct) -> list[str]:
     act = acts.of_kind(row.kind)
     return act.consequences(act.find(row.subject_key), row.data)
+
+
+def _changes(row: TwoPersonAct) -> list[Changed]:
+    act = acts.of_kind(row.kind)
+    return act.changes(act.find(row.subject_key), row.data)
 
 
 def _instead(row: TwoPersonAct) -> Alternative | None:

@@ -11,15 +11,15 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.http import Http404
 
 from lucid_payments import clock
 from lucid_payments.backoffice import acts
 from lucid_payments.backoffice.acts import Act, Outcome, Performance
+from lucid_payments.backoffice.fields import AmountField
 from lucid_payments.backoffice.policy import Verdict
-from lucid_payments.money import format_usdt, parse_usdt
-from routers import errors, held, limits
+from lucid_payments.money import format_usdt
+from routers import ceilings, errors, held, limits
 from routers.acts import words
 from routers.limits import Slot, waivers, windows
 from routers.models import GLOBAL, LimitWindow, WindowPeriod, WindowScope
@@ -28,21 +28,11 @@ _STAMP = "%Y-%m-%dT%H"
 
 
 class AmountForm(forms.Form):
-    amount = forms.CharField(
+    amount = AmountField(
+        minimum=1,
         label="USDT on top of the cap",
-        max_length=20,
         help_text="What is filled in gives the whole cap again; less lets less through.",
     )
-
-    def clean_amount(self) -> int:
-        """Base units."""
-        try:
-            units = parse_usdt(self.cleaned_data["amount"].replace(",", ""))
-        except ValueError as error:
-            raise ValidationError(str(error)) from None
-        if units < 1:
-            raise ValidationError("Give an amount above 0.")
-        return units
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +45,7 @@ class Running:
     @property
     def missing(self) -> int:
         """Base units that give the whole cap again, as far as the signer's own ceiling lets them."""
-        room = limits.ceiling(self.slot.period) - self.window.cap - self.window.waived
+        room = ceilings.ceiling(self.slot.period) - self.window.cap - self.window.waived
         return min(limits.missing_for_reset(self.window), max(0, room))
 
 
@@ -87,7 +77,7 @@ class Reset(Act):
             "Posted": window.posted,
             "Reserved": window.reserved,
             "Free": window.free,
-            "The signer's own ceiling": limits.ceiling(self.period),
+            "The signer's own ceiling": ceilings.ceiling(self.period),
         }
         told = {name: f"{format_usdt(units)} USDT" for name, units in figures.items()}
         return {"Window (UTC)": self._named(subject.slot), **told}
@@ -106,7 +96,7 @@ class Reset(Act):
             return Verdict(False, refused.sentence)
         if limits.missing_for_reset(subject.window) == 0:
             return Verdict(False, "The whole cap is free: there is nothing to reset.")
-        return acts.ALLOWED if subject.missing else Verdict(False, waivers.ceiling_sentence(self.period))
+        return acts.ALLOWED if subject.missing else Verdict(False, ceilings.ceiling_sentence(self.period))
 
     def instead(self, subject: Running) -> acts.Alternative | None:
         now = clock.now()

@@ -1,7 +1,7 @@
 """The limit gate: windows that fill and end by themselves, and what two people let through on top."""
 
 from routers.limits.gate import Room, give_back, locked_room, post, reserve, room
-from routers.limits.waivers import TooLate, ceiling, missing_for_reset, waive
+from routers.limits.waivers import TooLate, missing_for_reset, waive
 from routers.limits.windows import Claim, Slot, WindowFull, slots_of, starts_of
 
 __all__ = [
@@ -10,7 +10,6 @@ __all__ = [
     "Slot",
     "TooLate",
     "WindowFull",
-    "ceiling",
     "give_back",
     "locked_room",
     "missing_for_reset",

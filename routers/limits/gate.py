@@ -68,14 +68,17 @@ class Room:
         return windows.slots_of(claim, self.starts, self.policies)
 
 
-def room(at: datetime, claims: Sequence[Claim] = ()) -> Room:
-    """What is free for these claims at `at`, without locking anything: an estimate for picking candidates."""
-    return _room(at, claims, locked=False)
+def room(at: datetime, claims: Sequence[Claim] = (), policies: Policies | None = None) -> Room:
+    """What is free for these claims at `at`, without locking anything: an estimate for picking candidates.
+
+    By the policies in force, or by others that somebody thinks of.
+    """
+    return _room(at, claims, policies or policy.current(), locked=False)
 
 
 def locked_room(at: datetime, claims: Sequence[Claim]) -> Room:
     """The same with the windows' rows locked until the transaction ends."""
-    return _room(at, claims, locked=True)
+    return _room(at, claims, policy.current(), locked=True)
 
 
 def reserve(room: Room) -> None:
@@ -103,8 +106,8 @@ def give_back(amounts: Iterable[tuple[list[int], int]]) -> None:
     _settle(_per_window(amounts), paid=False)
 
 
-def _room(at: datetime, claims: Sequence[Claim], *, locked: bool) -> Room:
-    policies, starts = policy.current(), windows.starts_of(at)
+def _room(at: datetime, claims: Sequence[Claim], policies: Policies, *, locked: bool) -> Room:
+    starts = windows.starts_of(at)
     caps = _shared(starts, policies)
     for claim in claims:
         caps |= windows.slots_of(claim, starts, policies)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
@@ -16,8 +15,9 @@ from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.audit import log
 from lucid_payments.events import outbox
-from lucid_payments.money import format_usdt, to_decimal
+from lucid_payments.money import to_decimal
 from routers import policy
+from routers.ceilings import ceiling, ceiling_sentence
 from routers.errors import Refused
 from routers.limits import windows
 from routers.limits.windows import Slot
@@ -40,11 +40,6 @@ class TooLate(Refused):
 def missing_for_reset(window: LimitWindow) -> int:
     """Base units to waive so that the whole cap of this window is free again."""
     return max(0, window.used - window.waived)
-
-
-def ceiling(period: str) -> int:
-    """What the signer signs for in such a period at most (base units), whatever is waived here."""
-    return int(settings.SIGNER_HOURLY_CAP if period == WindowPeriod.HOUR else settings.SIGNER_DAILY_CAP)
 
 
 @transaction.atomic
@@ -83,15 +78,6 @@ def require_possible(slot: Slot, amount: int) -> LimitWindow:
     window = locked(slot)
     _require_below_ceiling(slot, window, amount)
     return window
-
-
-def ceiling_sentence(period: str) -> str:
-    """Why no more can be waived, and what moves that."""
-    setting = "SIGNER_HOURLY_CAP" if period == WindowPeriod.HOUR else "SIGNER_DAILY_CAP"
-    return (
-        f"The signer signs for at most {format_usdt(ceiling(period))} USDT in one {period} and would refuse the"
-        f" rest. Set {setting} for the signer's process and start it anew to move that."
-    )
 
 
 def _named(slot: Slot) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Change:
 def diff(before: RouterPolicy, after: RouterPolicy) -> list[Change]:
     """What differs between two versions, in the order of the fields."""
     return [
-        Change(name, old, new, _loosens(name, old, new))
+        Change(name, old, new, loosens(name, old, new))
         for name in FIELDS
         if (old := getattr(before, name)) != (new := getattr(after, name))
     ]
@@ -129,12 +129,13 @@ def _save(proposal: Proposal, *, author: User, second: User | None, reason: str)
     return after
 
 
-def _loosens(name: str, old: Any, new: Any) -> bool:
+def loosens(name: str, old: Any, new: Any) -> bool:
+    """Whether this value of a field, or of one role's cap, lets something through that the old one didn't."""
     if name == "payout_minimum":
         return (new or 0) < (old or 0)
     if name == "batch_types":
         return not set(new or ()) <= set(old or ())
-    if name == "creator_limits":
+    if isinstance(old, dict):
         return any(_raises(old.get(role), new.get(role)) for role in {*old, *new})
     return _raises(old, new)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from routers.models.policy import GLOBAL, RouterPolicy
 
@@ -17,6 +17,12 @@ class Policies:
     def of(self, scope: str) -> RouterPolicy | None:
         """None for a scope that there isn't."""
         return self.everybody if scope == GLOBAL else self.routers.get(scope)
+
+    def having(self, version: RouterPolicy) -> Policies:
+        """These with one scope's other version."""
+        if version.scope == GLOBAL:
+            return replace(self, everybody=version)
+        return replace(self, routers={**self.routers, version.scope: version})
 
     def hourly_limit(self, router: str) -> int:
         """What an hour can release at most, in base units."""

@@ -8,9 +8,11 @@ from django.conf import settings
 
 from lucid_payments.accounts.roles import Role
 from lucid_payments.money import SUN_PER_TRX, format_usdt
+from routers import ceilings
 from routers.choices import BATCH_TYPES, RouterType
 from routers.errors import PolicyRefused
 from routers.models.policy import GLOBAL, RouterPolicy
+from routers.models.windows import WindowPeriod
 from routers.policy.current import Policies
 
 Finding = Iterator[tuple[str, str]]
@@ -19,7 +21,7 @@ Finding = Iterator[tuple[str, str]]
 def check(new: RouterPolicy, others: Policies) -> None:
     """Raise PolicyRefused, naming each field, when `new` can't stand beside the policies in force."""
     found: dict[str, str] = {}
-    for rule in (_amounts, _order, _fits_own_windows, _fits_global_windows, _closed_lists, _fees):
+    for rule in (_amounts, _order, _fits_own_windows, _fits_global_windows, _closed_lists, _fees, _ceilings):
         for field, sentence in rule(new, others):
             found.setdefault(field, sentence)
     if found:
@@ -93,3 +95,12 @@ def _fees(new: RouterPolicy, others: Policies) -> Finding:
     ceiling = settings.FEE_LIMIT_CAP_TRX
     if (new.fee_cap or 0) > ceiling * SUN_PER_TRX:
         yield "fee_cap", f"The signer signs no fee limit above {ceiling} TRX (FEE_LIMIT_CAP_TRX)."
+
+
+def _ceilings(new: RouterPolicy, others: Policies) -> Finding:
+    """Only what is raised: an installation may have started with caps above its signer's."""
+    before = others.of(new.scope)
+    for name, period in (("hourly_limit", WindowPeriod.HOUR), ("daily_limit", WindowPeriod.DAY)):
+        limit = getattr(new, name)
+        if before is not None and limit > max(getattr(before, name), ceilings.ceiling(period)):
+            yield name, ceilings.ceiling_sentence(period)

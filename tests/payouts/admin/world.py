@@ -34,7 +34,7 @@ from payouts.models import (
     SignerState,
 )  # fmt: skip
 from payouts.models.payout import HoldReason, PayoutStatus
-from routers.models import LimitWindow
+from routers.models import LimitWindow, RouterPolicy
 
 PASSWORD = "correct horse battery staple"
 RECIPIENT = "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8"
@@ -221,6 +221,7 @@ LISTS = {
     "/admin/payouts/payout/": "payouts",
     "/admin/payouts/manualcase/": "payouts",
     "/admin/routers/limitwindow/": "limits",
+    "/admin/routers/routerpolicy/": "limits",
     "/admin/payouts/chainstate/": "chain",
     "/admin/payouts/alarm/": "alarms",
     "/admin/payouts/ledgeraccount/": "ledger",
@@ -237,5 +238,6 @@ def every_page() -> list[str]:
     pages = ["/admin/", *LISTS]
     pages += [f"/admin/payouts/payout/{row.payout_id}/" for row in Payout.objects.all()]
     pages += [f"/admin/audit/auditentry/{row.pk}/" for row in AuditEntry.objects.all()]
+    pages += [f"/admin/routers/routerpolicy/{row.pk}/" for row in RouterPolicy.objects.all()]
     pages += [f"/admin/events/event/{row.event_id}/" for row in Event.objects.all()]
     return pages
