@@ -6,7 +6,7 @@ Row locks come after them, always in primary-key order: attempts, payouts, limit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
@@ -42,18 +42,23 @@ def try_hold(lock: AdvisoryLock) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def hold_name(name: str) -> None:
-    """Wait for a lock of this very name (a caller's reference, say) and hold it until the transaction ends.
+def hold_names(names: Collection[str]) -> None:
+    """Wait for locks of these very names (a caller's references, say) and hold them until the transaction ends.
 
-    Names share 64 bits of hash: two that collide by accident only wait for one another.
+    Always in one order, and in one statement. Names share 64 bits of hash: two that collide by accident only wait
+    for one another.
     """
     _require_transaction()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [name, _SPACE])
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended(name, %s) AS key"
+            " FROM unnest(%s::text[]) AS name ORDER BY key) AS ordered",
+            [_SPACE, list(names)],
+        )
 
 
 def try_hold_name(name: str) -> bool:
-    """`hold_name` without waiting: False at once when somebody else holds it."""
+    """A lock of this very name, without waiting: False at once when somebody else holds it."""
     _require_transaction()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, %s))", [name, _SPACE])

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from lucid_payments import clock
-from payouts import intake, ledger, timeline
+from payouts import ledger, refusals, timeline
 from payouts.execution import next_numbers
 from payouts.models.attempt import Attempt, AttemptState
 from payouts.models.payout import Payout, PayoutStatus
@@ -51,7 +51,7 @@ def adopt_transaction(
         first_sent_at=now,
         next_send_at=now,
         owner_address=settings.TREASURY_ADDRESS,
-        contract_address=intake.usdt_contract(),
+        contract_address=refusals.usdt_contract(),
         recipient_address=locked.recipient_address,
         amount=locked.amount,
         fee_limit=decoded.fee_limit,

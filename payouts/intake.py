@@ -1,58 +1,36 @@
-"""How a payout comes to be: its rule, its refusals, its first row. Reached through PayoutManager alone."""
+"""How payouts come to be: one or a batch, accepted whole or refused whole. Reached through PayoutManager alone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
-from django.conf import settings
-
-from lucid_payments import clock, commits, locks, nudge
+from lucid_payments import clock, commits, nudge
 from lucid_payments.accounts.models import User
-from lucid_payments.accounts.roles import Role
-from lucid_payments.api.errors import (
-    AmountTooHigh,
-    InvalidAddress,
-    InvalidRequest,
-    PermissionRefused,
-    ReferenceUsed,
-)
-from lucid_payments.money import format_usdt
+from lucid_payments.api.errors import AmountTooHigh, BatchRefused, LucidError
+from lucid_payments.audit import log
+from lucid_payments.events import outbox
+from lucid_payments.money import format_usdt, to_decimal
 from payouts import schedule, timeline
-from payouts.models.payout import (
-    MAXIMUM_AMOUNT,
-    MINIMUM_AMOUNT,
-    BatchType,
-    HoldReason,
-    OnLimit,
-    Payout,
-    PayoutStatus,
-    Priority,
-)
-from payouts.tron import addresses
-from payouts.tron.networks import NETWORKS
-from routers import limits, policy, selection, standing
-from routers.choices import RouterType
+from payouts.models.batch import PayoutBatch
+from payouts.models.payout import HoldReason, Payout, PayoutStatus
+from payouts.order import PayoutOrder
+from payouts.refusals import Desk
+from routers.selection import RouterDecision
 
 RELEASE_TASK = "payouts.tasks.release"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayoutOrder:
-    """What a caller asks for; `amount` in base units. The API has checked form and lengths, this room checks sense."""
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What all payouts of one request have in common."""
 
-    recipient_address: str
-    amount: int
-    reason: str
-    router_type: str | None = None
-    priority: int = Priority.NORMAL
-    batch_type: str = BatchType.IMMEDIATE
-    session_id: str | None = None
-    node_id: str | None = None
-    custom_data: dict[str, Any] | None = None
-    reference_id: str | None = None
-    retry_of: str | None = None
-    on_limit: str = OnLimit.HOLD
+    creator: User
+    request_id: str
+    idempotency_key: str | None
+    at: datetime
+    batch: PayoutBatch | None = None
 
 
 @commits.atomic("create")
@@ -68,123 +46,124 @@ def create(
 
     `hold_while_open`: what the system itself asks for (a rule, a run) waits while a breaker is open.
     """
-    _check_recipient(order)
-    _check_role(creator, order)
-    if not MINIMUM_AMOUNT <= order.amount <= MAXIMUM_AMOUNT:
-        raise InvalidRequest({"amount_usdt": ["The amount must be from 0.01 to 10000 USDT."]})
-    decision = selection.select_router(
-        node_id=order.node_id, recipient_address=order.recipient_address, asked_for=order.router_type
-    )
-    if not hold_while_open:
-        standing.refuse_while_open(decision.router)
-    policies = policy.current()
-    selection.refuse_what_never_fits(order.amount, decision.router, role=creator.role, policies=policies)
-    selection.refuse_batch_type(order.batch_type, decision.router, policies)
-    _check_reference(creator, order)
+    desk = Desk.open(creator, [order], hold_while_open=hold_while_open)
+    decision = desk.decide(order)
+    origin = _Origin(creator, request_id, idempotency_key, clock.now())
+    return _accept([(order, decision)], desk, origin)[0]
+
+
+@commits.atomic("create_batch")
+def create_batch(
+    *,
+    creator: User,
+    orders: Sequence[PayoutOrder],
+    router_type: str | None,
+    request_id: str = "",
+    idempotency_key: str | None = None,
+) -> PayoutBatch:
+    """Accept all orders, which share priority and batch type, or none.
+
+    Raises BatchRefused naming each order that can't be by its index, AmountTooHigh for a total above a day's limit.
+    """
+    desk = Desk.open(creator, orders)
+    refused: dict[int, LucidError] = {}
+    decided: list[tuple[PayoutOrder, RouterDecision]] = []
+    for index, order in enumerate(orders):
+        try:
+            decided.append((order, desk.decide(order)))
+        except LucidError as error:
+            refused[index] = error
+    if refused:
+        raise BatchRefused(refused)
+    _refuse_more_than_a_day(decided, desk)
     now = clock.now()
-    due_at = schedule.next_slot(order.batch_type, now)
-    if order.on_limit == OnLimit.REFUSE:
-        _refuse_what_waits_for_tomorrow(creator, order, decision.router)
-    payout = Payout.objects.create(
+    batch = PayoutBatch.objects.create(
         creator=creator,
+        router_type=router_type,
+        priority=orders[0].priority,
+        batch_type=orders[0].batch_type,
+        total_payouts=len(orders),
+        total_amount=sum(order.amount for order in orders),
+        request_id=request_id,
+        idempotency_key=idempotency_key,
+        created_at=now,
+    )
+    _accept(decided, desk, _Origin(creator, request_id, idempotency_key, now, batch))
+    told = {
+        "batch_id": batch.batch_id,
+        "total_payouts": len(orders),
+        "amount_usdt": str(to_decimal(batch.total_amount)),
+    }
+    log.record("batch.created", actor=creator, subject=batch, details=told, request_id=request_id)
+    outbox.emit("batch.created", subject_type="batch", subject_id=batch.batch_id, owner=creator, payload=told)
+    return batch
+
+
+def _accept(
+    decided: Sequence[tuple[PayoutOrder, RouterDecision]], desk: Desk, origin: _Origin
+) -> list[Payout]:
+    """Write the payouts and what tells of them, in as many statements for a hundred as for one."""
+    payouts = Payout.objects.bulk_create(_row(order, decision, desk, origin) for order, decision in decided)
+    timeline.record(
+        [
+            (
+                timeline.Step(
+                    payout=payout,
+                    to=PayoutStatus.SCHEDULED,
+                    hold=HoldReason(payout.hold_reason) if payout.hold_reason else None,
+                    detail=payout.reason,
+                ),
+                "",
+            )
+            for payout in payouts
+        ],
+        actor=origin.creator,
+    )
+    nudge.after_commit(RELEASE_TASK)
+    return payouts
+
+
+def _row(order: PayoutOrder, decision: RouterDecision, desk: Desk, origin: _Origin) -> Payout:
+    due_at = schedule.next_slot(order.batch_type, origin.at)
+    return Payout(
+        creator=origin.creator,
+        batch=origin.batch,
         status=PayoutStatus.SCHEDULED,
-        hold_reason=HoldReason.SLOT if due_at > now else None,
+        hold_reason=HoldReason.SLOT if due_at > origin.at else None,
         recipient_address=order.recipient_address,
         amount=order.amount,
         reason=order.reason,
         router_type=decision.router,
         router_conditions=decision.conditions,
-        policy_version=policies.routers[decision.router],
+        policy_version=desk.policies.routers[decision.router],
         priority=order.priority,
         batch_type=order.batch_type,
         on_limit=order.on_limit,
         session_id=order.session_id,
         node_id=order.node_id,
         reference_id=order.reference_id,
-        retry_of=_replaced(creator, order.retry_of),
+        retry_of=desk.replaced(order),
         custom_data=order.custom_data,
-        idempotency_key=idempotency_key,
-        request_id=request_id,
+        idempotency_key=origin.idempotency_key,
+        request_id=origin.request_id,
         due_at=due_at,
-        created_at=now,
+        created_at=origin.at,
     )
-    step = timeline.Step(payout=payout, to=PayoutStatus.SCHEDULED, hold=_held(payout), detail=order.reason)
-    timeline.record([(step, "")], actor=creator)
-    nudge.after_commit(RELEASE_TASK)
-    return payout
 
 
-def usdt_contract() -> str:
-    """The one USDT contract of the network that is configured."""
-    return NETWORKS[settings.TRON_NETWORK].usdt_contract
-
-
-def _held(payout: Payout) -> HoldReason | None:
-    return HoldReason(payout.hold_reason) if payout.hold_reason else None
-
-
-def _check_recipient(order: PayoutOrder) -> None:
-    try:
-        addresses.check_recipient(
-            order.recipient_address, contract=usdt_contract(), treasury=settings.TREASURY_ADDRESS
-        )
-    except addresses.InvalidAddress as error:
-        raise InvalidAddress({"recipient_address": [str(error)]}) from None
-
-
-def _check_role(creator: User, order: PayoutOrder) -> None:
-    """contract.md, "Roles": who may ask for what."""
-    if not creator.may("payment:create"):
-        raise PermissionRefused()
-    if creator.role == Role.END_USER and order.router_type == RouterType.KYC:
-        raise PermissionRefused({"router_type": ["End users are paid through PayoutRouterV0."]})
-    if order.priority == Priority.URGENT and creator.role not in (Role.ADMIN, Role.SERVICE):
-        raise PermissionRefused({"priority": ["URGENT is for the roles admin and service."]})
-    if creator.role == Role.NODE_OPERATOR and order.node_id:
-        operator = getattr(creator, "node_operator", None)
-        if operator is None or not operator.nodes.filter(node_id=order.node_id).exists():
-            raise PermissionRefused({"node_id": ["This node isn't one of yours."]})
-
-
-def _check_reference(creator: User, order: PayoutOrder) -> None:
-    """A reference is used once per caller, for ever; of two at the same time the second one waits and sees it."""
-    if order.reference_id is None:
-        return
-    locks.hold_name(f"reference {creator.pk} {order.reference_id}")
-    first = Payout.objects.filter(creator=creator, reference_id=order.reference_id).only("payout_id").first()
-    if first is not None:
-        raise ReferenceUsed(
-            {"reference_id": ["This reference was used before."], "payout_id": first.payout_id}
-        )
-
-
-def _replaced(creator: User, payout_id: str | None) -> Payout | None:
-    """The caller's own failed or cancelled payout that this one replaces, once."""
-    if payout_id is None:
-        return None
-    old = Payout.objects.select_for_update().filter(creator=creator, payout_id=payout_id).first()
-    if old is None:
-        raise InvalidRequest({"retry_of": ["There is no payout of yours with this id."]})
-    if old.status not in (PayoutStatus.FAILED, PayoutStatus.CANCELLED):
-        raise InvalidRequest(
-            {"retry_of": [f"Only a failed or cancelled payout can be replaced; it is {old.public_status}."]}
-        )
-    if Payout.objects.filter(retry_of=old).exists():
-        raise InvalidRequest({"retry_of": ["This payout has been replaced already."]})
-    return old
-
-
-def _refuse_what_waits_for_tomorrow(creator: User, order: PayoutOrder, router: str) -> None:
-    claim = limits.Claim(router, order.recipient_address, creator.pk, creator.role, order.amount)
-    room = limits.room(clock.now(), [claim])
-    name = room.refusal(claim)
-    if name is not None and name != HoldReason.HOURLY_LIMIT:
-        limit = min(room.windows[slot].cap for slot in room.full)
-        raise AmountTooHigh(
-            {
-                "limit_name": name,
-                "limit": format_usdt(limit),
-                "amount": format_usdt(order.amount),
-                "on_limit": "refuse",
-            }
-        )
+def _refuse_more_than_a_day(decided: Sequence[tuple[PayoutOrder, RouterDecision]], desk: Desk) -> None:
+    """What could never go in one day is a mistake more often than a wish."""
+    total = sum(order.amount for order, _ in decided)
+    limits = {"daily_limit": desk.policies.everybody.daily_limit}
+    of_creator = desk.policies.creator_limit(desk.creator.role)
+    if of_creator is not None:
+        limits["creator_limit"] = of_creator
+    totals = [(name, limit, total) for name, limit in limits.items()]
+    for router in {decision.router for _, decision in decided}:
+        its = sum(order.amount for order, decision in decided if decision.router == router)
+        totals.append(("daily_limit", desk.policies.daily_limit(router), its))
+    for name, limit, amount in totals:
+        if amount > limit:
+            raise AmountTooHigh(
+                {"limit_name": name, "limit": format_usdt(limit), "amount": format_usdt(amount)}
+            )

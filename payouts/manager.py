@@ -10,6 +10,7 @@ class PayoutManager:
 
     # Coming in and being called off
     create = staticmethod(intake.create)
+    create_batch = staticmethod(intake.create_batch)
     cancel = staticmethod(execution.cancel)
     hold = staticmethod(execution.hold)
 

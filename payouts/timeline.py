@@ -18,8 +18,9 @@ from lucid_payments.accounts.models import User
 from lucid_payments.audit import log
 from lucid_payments.events import outbox
 from lucid_payments.money import to_decimal
+from payouts import batches
 from payouts.models.attempt import Attempt
-from payouts.models.payout import HoldReason, Payout, PayoutStatus, PayoutTransition
+from payouts.models.payout import ENDED, HoldReason, Payout, PayoutStatus, PayoutTransition
 
 SYSTEM = "system"
 
@@ -59,6 +60,7 @@ def move(steps: Sequence[Step], *, actor: User | str = SYSTEM, at: datetime) -> 
         step.payout.version += 1
         for name, value in step.changes.items():
             setattr(step.payout, name, value)
+    batches.end_what_is_over([step.payout for step in steps if step.to in ENDED], at)
 
 
 def record(steps: Iterable[tuple[Step, str]], *, actor: User | str) -> None:
@@ -133,7 +135,7 @@ def _update(steps: Sequence[Step], at: datetime) -> int:
             step.changes.get("retries", step.payout.retries),
             step.changes.get("failure_code", step.payout.failure_code),
             step.changes.get("failure_message", step.payout.failure_message),
-            at if step.to in ("confirmed", "failed", "cancelled", "rejected") else None,
+            at if step.to in ENDED else None,
         )
         for step in steps
     ]

@@ -78,7 +78,7 @@ def as_lucid_error(exception: Exception) -> LucidError:
         case LucidError():
             return exception
         case exceptions.ValidationError():
-            return errors.InvalidRequest(_by_field(exception.detail))
+            return errors.InvalidRequest(by_field(exception.detail))
         case exceptions.ParseError():
             return errors.InvalidRequest({"body": [str(exception.detail)]})
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
@@ -128,7 +128,8 @@ def _reshape(response: HttpResponse, request: HttpRequest) -> None:
         response[name] = value
 
 
-def _by_field(detail: Any) -> dict[str, Any]:
+def by_field(detail: Any) -> dict[str, Any]:
+    """A serializer's errors as `details`: by field, and `body` for what is wrong with the whole."""
     if not isinstance(detail, dict):
         return {"body": detail}
     return {("body" if field == "non_field_errors" else field): value for field, value in detail.items()}

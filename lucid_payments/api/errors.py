@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 class LucidError(Exception):
     """Base of all: `details` by field or name; `retry_after` in seconds, or None."""
 
-    code: ClassVar[str] = "LUCID_ERR_1005"
+    code: str = "LUCID_ERR_1005"
     status: int = 500
     message: str = "Internal error"
     retryable: ClassVar[bool] = False
@@ -116,6 +116,26 @@ class PayoutNotFound(LucidError):
     code = "LUCID_ERR_2005"
     status = 404
     message = "Payout not found"
+
+
+class BatchRefused(LucidError):
+    """`details.payouts` names each bad item by its index: its code, message and details."""
+
+    status = 400
+
+    def __init__(self, refused: Mapping[int, LucidError]) -> None:
+        items = {
+            str(index): {"code": error.code, "message": error.message, "details": error.details}
+            for index, error in refused.items()
+        }
+        super().__init__(
+            {"payouts": items}, retry_after=max(e.retry_after or 0 for e in refused.values()) or None
+        )
+        # The items' own error where it is one and the same, else simply an invalid request.
+        kinds = {(error.code, error.status, error.message) for error in refused.values()}
+        alike = kinds.pop() if len(kinds) == 1 else None
+        shown = alike or (InvalidRequest.code, InvalidRequest.status, InvalidRequest.message)
+        self.code, self.status, self.message = shown
 
 
 class RateLimited(LucidError):

@@ -28,8 +28,8 @@ def apply(payouts: QuerySet[Payout], query: QueryDict) -> tuple[QuerySet[Payout]
         payouts = payouts.filter(router_type=router)
     if (reference := _text(applied, "reference_id")) is not None:
         payouts = payouts.filter(reference_id=reference)
-    if _text(applied, "batch_id") is not None:
-        payouts = payouts.none()  # no payout belongs to a batch
+    if (batch := _text(applied, "batch_id")) is not None:
+        payouts = payouts.filter(batch__batch_id=batch)
     if (start := _moment(applied, "start_date")) is not None:
         payouts = payouts.filter(created_at__gte=start)
     if (end := _moment(applied, "end_date")) is not None:

@@ -30,7 +30,9 @@ Starts = Mapping[int, datetime | None]
 def with_what_is_shown(payouts: QuerySet[Payout]) -> QuerySet[Payout]:
     """The same payouts with what `represent` reads, in two queries."""
     attempts = Attempt.objects.only(*_ATTEMPT_COLUMNS).order_by("id")
-    return payouts.select_related("retry_of", "creator").prefetch_related(Prefetch("attempts", attempts))
+    return payouts.select_related("retry_of", "creator", "batch").prefetch_related(
+        Prefetch("attempts", attempts)
+    )
 
 
 def head_number() -> int:
@@ -56,7 +58,7 @@ def represent(payout: Payout, *, head: int, at: datetime, starts: Starts | None 
         "batch_type": payout.batch_type,
         "session_id": payout.session_id,
         "node_id": payout.node_id,
-        "batch_id": None,
+        "batch_id": payout.batch.batch_id if payout.batch else None,
         "reference_id": payout.reference_id,
         "retry_of": payout.retry_of.payout_id if payout.retry_of else None,
         "custom_data": payout.custom_data,

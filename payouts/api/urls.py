@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from payouts.api.batches import BatchesView, BatchView
 from payouts.api.cancellation import CancelView
 from payouts.api.own_limits import LimitsView
 from payouts.api.stats import StatsView
@@ -12,6 +13,8 @@ from payouts.api.views import PayoutsView, PayoutView
 
 urlpatterns = [
     path("payouts", PayoutsView.as_view()),
+    path("payouts/batch", BatchesView.as_view()),
+    path("payouts/batch/<str:batch_id>", BatchView.as_view()),
     path("payouts/transactions/bulk", BulkTransactionsView.as_view()),
     path("payouts/<str:payout_id>", PayoutView.as_view()),
     path("payouts/<str:payout_id>/transaction", TransactionView.as_view()),

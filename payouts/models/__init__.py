@@ -1,6 +1,7 @@
 """The rows behind a payout's way; see docs/design of each module's first lines."""
 
 from payouts.models.attempt import Attempt, NodeAnswer
+from payouts.models.batch import PayoutBatch
 from payouts.models.cases import ChainSearch, Evidence, ManualCase, UnknownTransfer
 from payouts.models.chain import Alarm, ChainBlock, ChainState, OrphanSignature, SignerState
 from payouts.models.ledger import LedgerAccount, LedgerTransfer
@@ -20,6 +21,7 @@ __all__ = [
     "NodeAnswer",
     "OrphanSignature",
     "Payout",
+    "PayoutBatch",
     "PayoutTransition",
     "ReconciliationCase",
     "ReconciliationRun",

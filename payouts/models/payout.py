@@ -122,6 +122,7 @@ class Payout(models.Model):
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
     batch_type = models.CharField(max_length=10, choices=BatchType, default=BatchType.IMMEDIATE)
     on_limit = models.CharField(max_length=6, choices=OnLimit, default=OnLimit.HOLD)
+    batch = models.ForeignKey("payouts.PayoutBatch", models.PROTECT, null=True, related_name="payouts")
     session_id = models.CharField(max_length=50, null=True, blank=True)  # noqa: DJ001
     node_id = models.CharField(max_length=50, null=True, blank=True)  # noqa: DJ001
     reference_id = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001

@@ -103,7 +103,7 @@ def change(
 
 def locked() -> Policies:
     """One change at a time: what a policy is checked against stays until the transaction ends."""
-    locks.hold_name("router policies")
+    locks.hold_names(["router policies"])
     return current()
 
 

@@ -13,9 +13,9 @@ from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.privileges import append_only_tables
 from payouts import ledger
-from payouts.intake import PayoutOrder
 from payouts.manager import PayoutManager
 from payouts.models import Attempt, NodeAnswer, Payout
+from payouts.order import PayoutOrder
 from tests.harness.environment import TestServers, with_database
 
 USDT = 1_000_000

@@ -25,9 +25,9 @@ from lucid_payments.api.errors import (
 )
 from lucid_payments.audit.models import AuditEntry
 from lucid_payments.events.models import Event
-from payouts.intake import PayoutOrder
 from payouts.manager import PayoutManager
 from payouts.models import Payout, PayoutTransition
+from payouts.order import PayoutOrder
 from payouts.tron.networks import NETWORKS
 from routers import killswitch, limits
 from tests.policies import set_limit

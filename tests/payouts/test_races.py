@@ -17,10 +17,10 @@ from lucid_payments.accounts.models import User
 from lucid_payments.api.errors import NotCancellable, ReferenceUsed
 from payouts import ledger, timeline
 from payouts.execution import Candidate, Outlook, SigningResult
-from payouts.intake import PayoutOrder
 from payouts.manager import PayoutManager
 from payouts.models import Attempt, LedgerTransfer, Payout, PayoutTransition
 from payouts.models.payout import HoldReason
+from payouts.order import PayoutOrder
 from payouts.settlement import Outcome
 from payouts.tron.answers import BlockHeader
 from payouts.tron.networks import NETWORKS

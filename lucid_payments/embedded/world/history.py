@@ -16,12 +16,12 @@ from lucid_payments.embedded.world.people import VERIFIED_NODE, wallet
 from lucid_payments.money import BASE_UNITS_PER_USDT, SUN_PER_TRX
 from payouts import devnet_clock, ledger, signer, watching
 from payouts.devnet.client import DevnetControl
-from payouts.intake import PayoutOrder
 from payouts.manager import PayoutManager
 from payouts.models import Attempt, Payout
 from payouts.models.attempt import UNRESOLVED, AttemptState
 from payouts.models.ledger import Currency
 from payouts.models.payout import ENDED
+from payouts.order import PayoutOrder
 from payouts.release import release_due
 from payouts.sending import send_due
 

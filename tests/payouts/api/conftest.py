@@ -10,9 +10,9 @@ import pytest
 from pytest_django import Settings
 
 from lucid_payments.accounts.models import User
-from payouts.intake import PayoutOrder
 from payouts.manager import PayoutManager
 from payouts.models import Payout
+from payouts.order import PayoutOrder
 from tests.api_client import ApiClient
 
 RECIPIENT = "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8"

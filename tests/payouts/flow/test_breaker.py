@@ -11,9 +11,9 @@ from django.db import connections
 
 from lucid_payments import clock
 from lucid_payments.api.errors import BreakerOpen
-from payouts.intake import PayoutOrder
 from payouts.manager import PayoutManager
 from payouts.models import NodeAnswer, Payout
+from payouts.order import PayoutOrder
 from payouts.release import release_due
 from payouts.sending import send_due
 from routers import breakers, killswitch

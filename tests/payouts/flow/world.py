@@ -13,9 +13,9 @@ from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from payouts import chain, devnet_clock, ledger, signer, watching
 from payouts.devnet.client import DevnetControl
-from payouts.intake import PayoutOrder
 from payouts.manager import PayoutManager
 from payouts.models import Attempt, LedgerAccount, Payout
+from payouts.order import PayoutOrder
 from payouts.release import release_due
 from payouts.sending import send_due
 from payouts.tron.signing import keyfile

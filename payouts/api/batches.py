@@ -1,0 +1,115 @@
+"""`POST /payouts/batch` and `GET /payouts/batch/{batch_id}`: many payouts, accepted as one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from lucid_payments import clock
+from lucid_payments.accounts import roles
+from lucid_payments.accounts.models import User
+from lucid_payments.accounts.roles import Role
+from lucid_payments.api import idempotency
+from lucid_payments.api.errors import BatchRefused, InvalidRequest, PayoutNotFound, PermissionRefused
+from lucid_payments.api.idempotency import Answer
+from lucid_payments.api.request_id import request_id_of
+from lucid_payments.api.views import LucidView, caller
+from lucid_payments.money import to_decimal
+from payouts import batches
+from payouts.api import estimates, forecast
+from payouts.api.representation import shown_attempt, with_what_is_shown
+from payouts.api.serializers import BatchSerializer
+from payouts.manager import PayoutManager
+from payouts.models import Payout, PayoutBatch
+from payouts.models.payout import ENDED
+from payouts.order import PayoutOrder
+
+BATCH_ID = r"batch_[a-zA-Z0-9]{1,34}"
+
+
+class BatchesView(LucidView):
+    permissions = {"POST": roles.CREATE}
+    rate_limits = {"POST": 5}
+
+    def post(self, request: Request) -> HttpResponse:
+        return idempotency.run_once(request._request, caller(request), lambda: self._create(request))
+
+    def _create(self, request: Request) -> Answer:
+        user = caller(request)
+        if user.role == Role.END_USER:
+            raise PermissionRefused({"payouts": ["End users ask for payouts one by one."]})
+        body = BatchSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        orders = body.orders()
+        _require_references(user, orders)
+        batch = PayoutManager.create_batch(
+            creator=user,
+            orders=orders,
+            router_type=body.validated_data.get("router_type"),
+            request_id=request_id_of(request._request),
+            idempotency_key=idempotency.key_of(request._request),
+        )
+        return Answer(201, _accepted(batch, batch.created_at), batch.batch_id)
+
+
+class BatchView(LucidView):
+    """How far a batch is; what belongs to somebody else doesn't exist."""
+
+    permissions = {"GET": roles.READ}
+    rate_limits = {"GET": 30}
+
+    def get(self, request: Request, batch_id: str) -> Response:
+        batch = _visible(caller(request), batch_id)
+        progress = batches.progress_of(batch)
+        return Response(
+            {
+                **_accepted(batch, clock.now()),
+                "completed_payouts": progress.confirmed,
+                "failed_payouts": progress.failed,
+                "pending_payouts": progress.pending,
+                "completed_amount_usdt": to_decimal(progress.paid),
+            }
+        )
+
+
+def _visible(user: User, batch_id: str) -> PayoutBatch:
+    mine = PayoutBatch.objects.all() if user.role == Role.ADMIN else PayoutBatch.objects.filter(creator=user)
+    batch = mine.filter(batch_id=batch_id).first() if re.fullmatch(BATCH_ID, batch_id) else None
+    if batch is None:
+        raise PayoutNotFound
+    return batch
+
+
+def _require_references(user: User, orders: Sequence[PayoutOrder]) -> None:
+    if user.needs_reference:
+        sentence = ["This client was set to give one with every payout."]
+        missing = [index for index, order in enumerate(orders) if not order.reference_id]
+        if missing:
+            raise BatchRefused({index: InvalidRequest({"reference_id": sentence}) for index in missing})
+
+
+def _accepted(batch: PayoutBatch, at: datetime) -> dict[str, Any]:
+    payouts = list(with_what_is_shown(Payout.objects.filter(batch=batch)).order_by("pk"))
+    return {
+        "batch_id": batch.batch_id,
+        "total_payouts": batch.total_payouts,
+        "total_amount_usdt": to_decimal(batch.total_amount),
+        "status": batches.progress_of(batch).status,
+        "payout_ids": [payout.payout_id for payout in payouts],
+        "estimated_completion": _completion([payout for payout in payouts if payout.status not in ENDED], at),
+        "created_at": batch.created_at,
+    }
+
+
+def _completion(payouts: Sequence[Payout], at: datetime) -> datetime | None:
+    """When the last of these will probably be confirmed; None where one waits for a person, or none is left."""
+    starts = forecast.starts(payouts, at)
+    found = [estimates.completion(payout, shown_attempt(payout), at, starts) for payout in payouts]
+    known = [moment for moment in found if moment is not None]
+    return max(known) if known and len(known) == len(found) else None

@@ -1,0 +1,223 @@
+"""Why an order isn't accepted: everything that is checked before a payout has a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+from lucid_payments import clock, locks
+from lucid_payments.accounts.models import User
+from lucid_payments.accounts.roles import Role
+from lucid_payments.api.errors import (
+    AmountTooHigh,
+    InvalidAddress,
+    InvalidRequest,
+    LucidError,
+    PermissionRefused,
+    ReferenceUsed,
+)
+from lucid_payments.money import format_usdt
+from payouts.models.payout import (
+    MAXIMUM_AMOUNT,
+    MINIMUM_AMOUNT,
+    HoldReason,
+    OnLimit,
+    Payout,
+    PayoutStatus,
+    Priority,
+)
+from payouts.order import PayoutOrder
+from payouts.tron import addresses
+from payouts.tron.networks import NETWORKS
+from routers import limits, policy, selection, standing
+from routers.choices import RouterType
+from routers.policy import Policies
+from routers.selection import RouterDecision
+
+
+@dataclass(slots=True)
+class Desk:
+    """Where the orders of one request are looked at, one after the other.
+
+    What is asked of the database is asked once for all of them. References and replaced payouts stay locked until
+    the transaction ends: of two requests at once that name the same, the second waits and sees the first's.
+    """
+
+    creator: User
+    policies: Policies
+    own_nodes: frozenset[str]
+    # The caller's references that are taken, with the payout of each; the payouts to be replaced, by id.
+    references: dict[str, str]
+    replaceable: dict[str, Payout]
+    replaced_already: set[int]
+    hold_while_open: bool
+    # Named by an order of this request before.
+    _named: set[tuple[str, str]] = field(default_factory=set)
+    _decisions: dict[tuple[str | None, str, str | None], RouterDecision] = field(default_factory=dict)
+    _refusals: dict[str, LucidError | None] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, creator: User, orders: Sequence[PayoutOrder], *, hold_while_open: bool = False) -> Desk:
+        """Only inside a transaction."""
+        replaceable = _replaceable(creator, [order.retry_of for order in orders if order.retry_of])
+        pks = [payout.pk for payout in replaceable.values()]
+        taken = (
+            Payout.objects.filter(retry_of_id__in=pks).values_list("retry_of_id", flat=True) if pks else ()
+        )
+        return cls(
+            creator=creator,
+            policies=policy.current(),
+            own_nodes=_own_nodes(creator, {order.node_id for order in orders if order.node_id}),
+            references=_references(creator, [order.reference_id for order in orders if order.reference_id]),
+            replaceable=replaceable,
+            replaced_already={pk for pk in taken if pk is not None},
+            hold_while_open=hold_while_open,
+        )
+
+    def decide(self, order: PayoutOrder) -> RouterDecision:
+        """The router that will pay it. Raises the LucidError that says why the order isn't accepted."""
+        _check_recipient(order)
+        self._check_role(order)
+        if not MINIMUM_AMOUNT <= order.amount <= MAXIMUM_AMOUNT:
+            raise InvalidRequest({"amount_usdt": ["The amount must be from 0.01 to 10000 USDT."]})
+        decision = self._decision(order)
+        if not self.hold_while_open:
+            self._refuse_while_open(decision.router)
+        selection.refuse_what_never_fits(
+            order.amount, decision.router, role=self.creator.role, policies=self.policies
+        )
+        selection.refuse_batch_type(order.batch_type, decision.router, self.policies)
+        self._check_reference(order)
+        self._check_replaced(order)
+        if order.on_limit == OnLimit.REFUSE:
+            self._refuse_what_waits_for_tomorrow(order, decision.router)
+        return decision
+
+    def replaced(self, order: PayoutOrder) -> Payout | None:
+        """The payout that this order replaces, once `decide` has accepted it."""
+        return self.replaceable[order.retry_of] if order.retry_of else None
+
+    def _decision(self, order: PayoutOrder) -> RouterDecision:
+        asked = (order.node_id, order.recipient_address, order.router_type)
+        if order.node_id is None:
+            # Without a node the rule looks at nothing of the recipient.
+            asked = (None, "", order.router_type)
+        if asked not in self._decisions:
+            self._decisions[asked] = selection.select_router(
+                node_id=order.node_id, recipient_address=order.recipient_address, asked_for=order.router_type
+            )
+        return self._decisions[asked]
+
+    def _refuse_while_open(self, router: str) -> None:
+        if router not in self._refusals:
+            try:
+                standing.refuse_while_open(router)
+                self._refusals[router] = None
+            except LucidError as error:
+                self._refusals[router] = error
+        refusal = self._refusals[router]
+        if refusal is not None:
+            raise refusal
+
+    def _check_role(self, order: PayoutOrder) -> None:
+        """contract.md, "Roles": who may ask for what."""
+        role = self.creator.role
+        if not self.creator.may("payment:create"):
+            raise PermissionRefused()
+        if role == Role.END_USER and order.router_type == RouterType.KYC:
+            raise PermissionRefused({"router_type": ["End users are paid through PayoutRouterV0."]})
+        if order.priority == Priority.URGENT and role not in (Role.ADMIN, Role.SERVICE):
+            raise PermissionRefused({"priority": ["URGENT is for the roles admin and service."]})
+        if role == Role.NODE_OPERATOR and order.node_id and order.node_id not in self.own_nodes:
+            raise PermissionRefused({"node_id": ["This node isn't one of yours."]})
+
+    def _check_reference(self, order: PayoutOrder) -> None:
+        if order.reference_id is None:
+            return
+        first = self.references.get(order.reference_id)
+        if first is not None:
+            raise ReferenceUsed({"reference_id": ["This reference was used before."], "payout_id": first})
+        self._name_once("reference_id", order.reference_id)
+
+    def _check_replaced(self, order: PayoutOrder) -> None:
+        if order.retry_of is None:
+            return
+        old = self.replaceable.get(order.retry_of)
+        if old is None:
+            raise InvalidRequest({"retry_of": ["There is no payout of yours with this id."]})
+        if old.status not in (PayoutStatus.FAILED, PayoutStatus.CANCELLED):
+            raise InvalidRequest(
+                {
+                    "retry_of": [
+                        f"Only a failed or cancelled payout can be replaced; it is {old.public_status}."
+                    ]
+                }
+            )
+        if old.pk in self.replaced_already:
+            raise InvalidRequest({"retry_of": ["This payout has been replaced already."]})
+        self._name_once("retry_of", order.retry_of)
+
+    def _name_once(self, name: str, value: str) -> None:
+        if (name, value) in self._named:
+            raise InvalidRequest({name: ["An earlier payout of this batch has the same."]})
+        self._named.add((name, value))
+
+    def _refuse_what_waits_for_tomorrow(self, order: PayoutOrder, router: str) -> None:
+        claim = limits.Claim(
+            router, order.recipient_address, self.creator.pk, self.creator.role, order.amount
+        )
+        room = limits.room(clock.now(), [claim])
+        name = room.refusal(claim)
+        if name is not None and name != HoldReason.HOURLY_LIMIT:
+            limit = min(room.windows[slot].cap for slot in room.full)
+            raise AmountTooHigh(
+                {
+                    "limit_name": name,
+                    "limit": format_usdt(limit),
+                    "amount": format_usdt(order.amount),
+                    "on_limit": "refuse",
+                }
+            )
+
+
+def usdt_contract() -> str:
+    """The one USDT contract of the network that is configured."""
+    return NETWORKS[settings.TRON_NETWORK].usdt_contract
+
+
+def _check_recipient(order: PayoutOrder) -> None:
+    try:
+        addresses.check_recipient(
+            order.recipient_address, contract=usdt_contract(), treasury=settings.TREASURY_ADDRESS
+        )
+    except addresses.InvalidAddress as error:
+        raise InvalidAddress({"recipient_address": [str(error)]}) from None
+
+
+def _own_nodes(creator: User, named: set[str]) -> frozenset[str]:
+    operator = (
+        getattr(creator, "node_operator", None) if named and creator.role == Role.NODE_OPERATOR else None
+    )
+    if operator is None:
+        return frozenset()
+    return frozenset(operator.nodes.filter(node_id__in=named).values_list("node_id", flat=True))
+
+
+def _references(creator: User, named: Sequence[str]) -> dict[str, str]:
+    """A reference is used once per caller, for ever; of two at the same time the second one waits and sees it."""
+    if not named:
+        return {}
+    locks.hold_names([f"reference {creator.pk} {reference}" for reference in named])
+    used = Payout.objects.filter(creator=creator, reference_id__in=named)
+    return {
+        str(reference): payout_id for reference, payout_id in used.values_list("reference_id", "payout_id")
+    }
+
+
+def _replaceable(creator: User, named: Sequence[str]) -> dict[str, Payout]:
+    if not named:
+        return {}
+    rows = Payout.objects.select_for_update().filter(creator=creator, payout_id__in=named).order_by("pk")
+    return {payout.payout_id: payout for payout in rows}
