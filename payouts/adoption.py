@@ -5,15 +5,19 @@ Reached through PayoutManager alone.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import transaction
 
 from lucid_payments import clock
 from payouts import ledger, refusals, timeline
 from payouts.execution import next_numbers
+from payouts.headroom import claim_of
 from payouts.models.attempt import Attempt, AttemptState
 from payouts.models.payout import Payout, PayoutStatus
 from payouts.tron import encoding
+from routers import limits
 
 
 @transaction.atomic
@@ -33,7 +37,8 @@ def adopt_transaction(
 ) -> bool:
     """The journal names a transaction for this scheduled payout that the database lost: it is its attempt again.
 
-    Its money is reserved anew; its windows are those of another time and stay as they are.
+    Its money is reserved anew, and it counts in the windows of now: those it was released in may be as lost as it
+    was. Where they are full it counts in none, for it is signed and can't wait.
     """
     locked = timeline.locked([payout.pk]).select_related("creator").get()
     if locked.status != PayoutStatus.SCHEDULED:
@@ -62,10 +67,20 @@ def adopt_transaction(
         blacklist_clear_at=now,
         blacklist_clear_block=0,
         reservation=ledger.reserve([locked])[0],
-        windows=[],
+        windows=_windows(locked, now),
     )
     step = timeline.Step(
         payout=locked, to=PayoutStatus.SENT, attempt=attempt, detail="found again in the signer's journal"
     )
     timeline.move([step], at=now)
     return True
+
+
+def _windows(payout: Payout, now: datetime) -> list[int]:
+    claim = claim_of(payout)
+    room = limits.locked_room(now, [claim])
+    if room.refusal(claim) is not None:
+        return []
+    taken = room.take(claim)
+    limits.reserve(room)
+    return taken

@@ -151,6 +151,7 @@ def test_a_signature_that_a_restore_lost_becomes_its_payout_s_attempt_again(worl
     payout.refresh_from_db()
     assert (payout.status, payout.attempts.count()) == ("confirmed", 1)
     assert world.paid() == PAID_ONCE
+    world.check()
 
 
 def test_a_payout_that_a_restore_lost_is_not_paid_again_when_it_is_asked_for_again(world: World) -> None:
