@@ -32,8 +32,8 @@ def paginate(queryset: models.QuerySet[Row], query: QueryDict, *, cursor_field: 
     A cursor is the last row's `cursor_field`, its public id, looked up among the rows the caller may see.
     Raises InvalidRequest for a bad `limit`, `offset` or `cursor`, or the last two together.
     """
-    limit = _whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-    offset = _whole_number(query, "offset", 0, 0, MAX_OFFSET)
+    limit = whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    offset = whole_number(query, "offset", 0, 0, MAX_OFFSET)
     cursor = query.get("cursor")
     rows = queryset.order_by("-pk")
     if cursor is not None:
@@ -75,7 +75,8 @@ def _total(queryset: models.QuerySet[Row]) -> int:
     return max(EXACT_TOTAL, round(estimate, -3))
 
 
-def _whole_number(query: QueryDict, name: str, default: int, low: int, high: int) -> int:
+def whole_number(query: QueryDict, name: str, default: int, low: int, high: int) -> int:
+    """A query's number. Raises InvalidRequest for anything else."""
     text = query.get(name)
     if text is None:
         return default

@@ -6,6 +6,7 @@ from django.urls import path
 
 from lucid_payments.accounts.views import JwksView, KeyView, RefreshView, RevokeView, TokenView
 from lucid_payments.api.health import HealthView, LiveView, ReadyView
+from lucid_payments.events.views import EventsView
 
 urlpatterns = [
     path("auth/token", TokenView.as_view()),
@@ -13,6 +14,7 @@ urlpatterns = [
     path("auth/token/revoke", RevokeView.as_view()),
     path("auth/key", KeyView.as_view()),
     path("auth/jwks.json", JwksView.as_view()),
+    path("events", EventsView.as_view()),
     path("health", HealthView.as_view()),
     path("health/live", LiveView.as_view()),
     path("health/ready", ReadyView.as_view()),
