@@ -53,7 +53,8 @@ def body(event: Event) -> dict[str, Any]:
 
 def read(user: User, *, after: str | None, limit: int, type: str | None = None) -> Slice:
     """Up to `limit` events after the one named, oldest first. Raises UnknownCursor."""
-    conditions, parameters = [_of(user)], {"user": user.pk, "limit": limit + 1, "shared": list(SHARED)}
+    conditions = [_of(user)]
+    parameters: dict[str, Any] = {"user": user.pk, "limit": limit + 1, "shared": list(SHARED)}
     conditions.append("subject_type = ANY(%(subjects)s)")
     parameters["subjects"] = list(THIN)
     if type is not None:
@@ -78,7 +79,7 @@ def _of(user: User) -> str:
 
 def _known(user: User, event_id: str) -> bool:
     where = f"{_of(user)} AND event_id = %(after)s"
-    parameters = {"user": user.pk, "shared": list(SHARED), "after": event_id}
+    parameters: dict[str, Any] = {"user": user.pk, "shared": list(SHARED), "after": event_id}
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT EXISTS (SELECT FROM events_event WHERE {where})", parameters)  # noqa: S608
         return bool(cursor.fetchone()[0])
