@@ -9,6 +9,7 @@ from django.db.models import Count
 
 from payouts.models.attempt import IN_FLIGHT, Attempt
 from payouts.models.payout import Payout
+from routers import selection
 from routers.limits import Claim
 from routers.policy import Policies
 
@@ -21,6 +22,7 @@ def claim_of(payout: Payout) -> Claim:
         creator=payout.creator_id,
         role=payout.creator.role,
         amount=payout.amount,
+        subject=selection.subject_of(payout.router_type, payout.node_id),
     )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
+from kyc import limits as attestations
+from kyc.limits import UNLIMITED, AttestedLimits
 from lucid_payments import clock, locks
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
@@ -48,6 +50,8 @@ class Desk:
     creator: User
     policies: Policies
     own_nodes: frozenset[str]
+    # What the attestations of the nodes that are named allow.
+    attested: dict[str, AttestedLimits]
     # The caller's references that are taken, with the payout of each; the payouts to be replaced, by id.
     references: dict[str, str]
     replaceable: dict[str, Payout]
@@ -63,13 +67,15 @@ class Desk:
         """Only inside a transaction."""
         replaceable = _replaceable(creator, [order.retry_of for order in orders if order.retry_of])
         pks = [payout.pk for payout in replaceable.values()]
+        nodes = {order.node_id for order in orders if order.node_id}
         taken = (
             Payout.objects.filter(retry_of_id__in=pks).values_list("retry_of_id", flat=True) if pks else ()
         )
         return cls(
             creator=creator,
             policies=policy.current(),
-            own_nodes=_own_nodes(creator, {order.node_id for order in orders if order.node_id}),
+            own_nodes=_own_nodes(creator, nodes),
+            attested=attestations.of_nodes(nodes),
             references=_references(creator, [order.reference_id for order in orders if order.reference_id]),
             replaceable=replaceable,
             replaced_already={pk for pk in taken if pk is not None},
@@ -86,7 +92,11 @@ class Desk:
         if not self.hold_while_open:
             self._refuse_while_open(decision.router)
         selection.refuse_what_never_fits(
-            order.amount, decision.router, role=self.creator.role, policies=self.policies
+            order.amount,
+            decision.router,
+            role=self.creator.role,
+            policies=self.policies,
+            attested=self.attested.get(selection.subject_of(decision.router, order.node_id), UNLIMITED),
         )
         selection.refuse_batch_type(order.batch_type, decision.router, self.policies)
         self._check_reference(order)
@@ -166,12 +176,17 @@ class Desk:
 
     def _refuse_what_waits_for_tomorrow(self, order: PayoutOrder, router: str) -> None:
         claim = limits.Claim(
-            router, order.recipient_address, self.creator.pk, self.creator.role, order.amount
+            router,
+            order.recipient_address,
+            self.creator.pk,
+            self.creator.role,
+            order.amount,
+            subject=selection.subject_of(router, order.node_id),
         )
         room = limits.room(clock.now(), [claim])
         name = room.refusal(claim)
         if name is not None and name != HoldReason.HOURLY_LIMIT:
-            limit = min(room.windows[slot].cap for slot in room.full)
+            limit = min((room.windows[slot].cap for slot in room.full), default=0)
             raise AmountTooHigh(
                 {
                     "limit_name": name,

@@ -20,7 +20,14 @@ from lucid_payments.events import outbox
 from lucid_payments.money import to_decimal
 from payouts import batches
 from payouts.models.attempt import Attempt
-from payouts.models.payout import ENDED, HoldReason, Payout, PayoutStatus, PayoutTransition
+from payouts.models.payout import (
+    ENDED,
+    HoldReason,
+    Payout,
+    PayoutStatus,
+    PayoutTransition,
+    public_hold,
+)
 
 SYSTEM = "system"
 
@@ -172,7 +179,7 @@ def _payload(step: Step) -> dict[str, Any]:
         "status": Payout(status=step.to).public_status,
         "amount_usdt": str(to_decimal(payout.amount)),
         "recipient_address": payout.recipient_address,
-        "hold_reason": step.hold,
+        "hold_reason": public_hold(step.hold),
         "txid": step.attempt.txid if step.attempt and step.attempt.signed_transaction else None,
         "failure": _failure(step),
     }

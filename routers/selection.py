@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kyc.limits import UNLIMITED, AttestedLimits
 from lucid_payments import clock
 from lucid_payments.api.errors import AmountTooHigh, InvalidRequest, InvalidRouter
 from lucid_payments.money import format_usdt
@@ -43,11 +44,17 @@ def select_router(
 
 
 def refuse_what_never_fits(
-    amount: int, router: str, *, role: str = "", policies: Policies | None = None
+    amount: int,
+    router: str,
+    *,
+    role: str = "",
+    policies: Policies | None = None,
+    attested: AttestedLimits = UNLIMITED,
 ) -> None:
     """Raise AmountTooHigh when `amount` (base units) is above what any window could ever release.
 
-    `role` is the creator's. Raises InvalidRequest below the router's minimum.
+    `role` is the creator's, `attested` what the attestation that it is paid under allows, if there is one. Raises
+    InvalidRequest below the router's minimum.
     """
     in_force = policies or policy.current()
     own = in_force.routers[router]
@@ -57,6 +64,9 @@ def refuse_what_never_fits(
         "daily_limit": in_force.daily_limit(router),
         "recipient_limit": own.recipient_limit,
         "creator_limit": in_force.creator_limit(role),
+        "attested_per_payout": attested.per_payout,
+        "attested_daily": attested.daily,
+        "attested_monthly": attested.monthly,
     }
     for name, limit in limits.items():
         if limit is not None and amount > limit:
@@ -66,6 +76,11 @@ def refuse_what_never_fits(
     if own.payout_minimum is not None and amount < own.payout_minimum:
         least = format_usdt(own.payout_minimum)
         raise InvalidRequest({"amount_usdt": [f"The least that {router} pays is {least} USDT."]})
+
+
+def subject_of(router: str, node_id: str | None) -> str:
+    """The node under whose attestation `router` pays; empty where it asks for none."""
+    return (node_id or "") if router == RouterType.KYC else ""
 
 
 def refuse_batch_type(batch_type: str, router: str, policies: Policies) -> None:

@@ -68,6 +68,11 @@ HOLDS: Final[dict[str, Hold]] = {
     HoldReason.CREATOR_LIMIT: Hold(
         "Creator's limit", "The creator has paid what one creator may pay.", "Its window ends."
     ),
+    HoldReason.SUBJECT_LIMIT: Hold(
+        "Attested limit",
+        "The node's attestation doesn't let it be paid this much now.",
+        "Its day or month ends, or another attestation allows it.",
+    ),
     HoldReason.IN_FLIGHT: Hold(
         "Too many in flight", "As many as allowed are on their way.", "Released when one is in a block."
     ),
@@ -134,6 +139,7 @@ PASSING: Final = frozenset(
         HoldReason.DAILY_LIMIT,
         HoldReason.RECIPIENT_LIMIT,
         HoldReason.CREATOR_LIMIT,
+        HoldReason.SUBJECT_LIMIT,
         HoldReason.IN_FLIGHT,
         HoldReason.COOLING_OFF,
         HoldReason.RETRY,

@@ -12,7 +12,7 @@ from lucid_payments.money import to_decimal
 from payouts.api import estimates, forecast
 from payouts.models import Attempt, ChainState, Payout
 from payouts.models.attempt import AttemptState
-from payouts.models.payout import PayoutStatus, Priority
+from payouts.models.payout import PayoutStatus, Priority, public_hold
 
 REQUIRED_CONFIRMATIONS = 19
 
@@ -67,7 +67,7 @@ def represent(payout: Payout, *, head: int, at: datetime, starts: Starts | None 
         "block_number": attempt.block_number if attempt else None,
         "block_timestamp": attempt.block_timestamp if attempt else None,
         "fee_trx": to_decimal(attempt.fee) if attempt and attempt.fee is not None else None,
-        "hold_reason": payout.hold_reason,
+        "hold_reason": public_hold(payout.hold_reason),
         "failure": _failure(payout),
         "estimated_completion": estimates.completion(payout, attempt, at, known),
         "created_at": payout.created_at,

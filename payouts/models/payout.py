@@ -60,6 +60,7 @@ class HoldReason(models.TextChoices):
     DAILY_LIMIT = "daily_limit"
     RECIPIENT_LIMIT = "recipient_limit"
     CREATOR_LIMIT = "creator_limit"
+    SUBJECT_LIMIT = "subject_limit"
     IN_FLIGHT = "in_flight"
     BREAKER = "breaker"
     KILL_SWITCH = "kill_switch"
@@ -79,6 +80,11 @@ class HoldReason(models.TextChoices):
     RETRY = "retry"
     POSSIBLE_DUPLICATE = "possible_duplicate"
     MANUAL = "manual"
+
+
+def public_hold(reason: str | None) -> str | None:
+    """What a client sees: contract.md's list is closed, and the attested node is who receives."""
+    return HoldReason.RECIPIENT_LIMIT.value if reason == HoldReason.SUBJECT_LIMIT else reason
 
 
 class Priority(models.IntegerChoices):

@@ -2,7 +2,7 @@
 
 from routers.limits.gate import Room, give_back, locked_room, post, reserve, room
 from routers.limits.waivers import TooLate, missing_for_reset, waive
-from routers.limits.windows import Claim, Slot, WindowFull, slots_of, starts_of
+from routers.limits.windows import Claim, Slot, WindowFull, next_start, slots_of, starts_of
 
 __all__ = [
     "Claim",
@@ -13,6 +13,7 @@ __all__ = [
     "give_back",
     "locked_room",
     "missing_for_reset",
+    "next_start",
     "post",
     "reserve",
     "room",

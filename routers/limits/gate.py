@@ -13,6 +13,8 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from kyc import limits as attested
+from kyc.limits import AttestedLimits
 from lucid_payments.events import outbox
 from lucid_payments.money import to_decimal
 from routers import policy
@@ -21,9 +23,11 @@ from routers.limits.windows import Claim, Slot, WindowFull
 from routers.models.windows import LimitWindow, WindowPeriod, WindowScope
 from routers.policy import Policies
 
+SUBJECT_LIMIT = "subject_limit"
 _REASONS: dict[str, str] = {
     WindowScope.RECIPIENT: "recipient_limit",
     WindowScope.CREATOR: "creator_limit",
+    WindowScope.SUBJECT: SUBJECT_LIMIT,
 }
 
 
@@ -37,12 +41,20 @@ class Room:
     windows: dict[Slot, LimitWindow]
     policies: Policies
     starts: dict[str, datetime]
+    # What the attestations of the subjects that are named allow.
+    attested: dict[str, AttestedLimits] = field(default_factory=dict)
     taken: Counter[Slot] = field(default_factory=Counter)
     # Windows that had no room for a payout.
     full: set[Slot] = field(default_factory=set)
+    _known: dict[tuple[str, str, int, str, str], dict[Slot, int]] = field(default_factory=dict)
 
     def refusal(self, claim: Claim) -> str | None:
-        """None when the claim fits all its windows, else the hold reason of the first one that is full."""
+        """None when the claim fits all its windows, else the hold reason of the first one that is full.
+
+        What the subject's attestation doesn't allow in one payout waits for another attestation.
+        """
+        if claim.subject and _above(self.attested[claim.subject].per_payout, claim.amount):
+            return SUBJECT_LIMIT
         for slot in self._slots(claim):
             window = self.windows[slot]
             if window.used + self.taken[slot] + claim.amount > window.cap + window.waived:
@@ -51,6 +63,12 @@ class Room:
                     "hourly_limit" if slot.period == WindowPeriod.HOUR else "daily_limit"
                 )
         return None
+
+    def ever_fits(self, claim: Claim) -> bool:
+        """Whether windows that nobody had used yet would let it through."""
+        if claim.subject and _above(self.attested[claim.subject].per_payout, claim.amount):
+            return False
+        return all(claim.amount <= self.windows[slot].cap for slot in self._slots(claim))
 
     def take(self, claim: Claim) -> list[int]:
         """Set the amount aside; answers the ids of the windows it counts in (those that have a row)."""
@@ -64,8 +82,24 @@ class Room:
         """Tell once of every window that turned out to be full."""
         _announce([pk for slot in self.full if (pk := self.windows[slot].pk) is not None])
 
-    def _slots(self, claim: Claim) -> Iterable[Slot]:
-        return windows.slots_of(claim, self.starts, self.policies)
+    def shared(self, router: str) -> int:
+        """Base units that the windows of everybody and of this router would still let go."""
+        slots = _shared(self.starts, self.policies)
+        own = [slot for slot in slots if slot.scope == WindowScope.GLOBAL or slot.key == router]
+        return min(max(0, self.windows[slot].free - self.taken[slot]) for slot in own)
+
+    def widen(self, claims: Sequence[Claim]) -> None:
+        """Know these claims' windows too, as they are and unlocked: for estimates over long queues."""
+        self.attested |= attested.of_nodes({claim.subject for claim in claims if claim.subject})
+        caps = {slot: cap for claim in claims for slot, cap in self._slots(claim).items()}
+        self.windows |= windows.read({slot: caps[slot] for slot in caps.keys() - self.windows.keys()})
+
+    def _slots(self, claim: Claim) -> dict[Slot, int]:
+        """The windows of the claim with their caps, worked out once for all claims of the same parties."""
+        parties = claim.router, claim.recipient, claim.creator, claim.role, claim.subject
+        if parties not in self._known:
+            self._known[parties] = windows.slots_of(claim, self.starts, self.policies, self.attested)
+        return self._known[parties]
 
 
 def room(at: datetime, claims: Sequence[Claim] = (), policies: Policies | None = None) -> Room:
@@ -108,11 +142,16 @@ def give_back(amounts: Iterable[tuple[list[int], int]]) -> None:
 
 def _room(at: datetime, claims: Sequence[Claim], policies: Policies, *, locked: bool) -> Room:
     starts = windows.starts_of(at)
+    subjects = attested.of_nodes({claim.subject for claim in claims if claim.subject})
     caps = _shared(starts, policies)
     for claim in claims:
-        caps |= windows.slots_of(claim, starts, policies)
+        caps |= windows.slots_of(claim, starts, policies, subjects)
     found = windows.lock(caps) if locked else windows.read(caps)
-    return Room(found, policies, starts)
+    return Room(found, policies, starts, subjects)
+
+
+def _above(limit: int | None, amount: int) -> bool:
+    return limit is not None and amount > limit
 
 
 def _shared(starts: Mapping[str, datetime], policies: Policies) -> dict[Slot, int]:

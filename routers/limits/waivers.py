@@ -109,6 +109,8 @@ def cap_in_force(slot: Slot) -> int:
     Raises Refused `window` for a window that there isn't.
     """
     policies, cap = policy.current(), None
+    if slot.scope == WindowScope.SUBJECT:
+        raise Refused("window", "Only another attestation moves what an attestation limits.")
     if slot.scope in (WindowScope.RECIPIENT, WindowScope.CREATOR) and slot.period != WindowPeriod.DAY:
         raise Refused("window", "Recipients and creators are limited by the day alone.")
     if slot.scope == WindowScope.RECIPIENT:

@@ -1,4 +1,4 @@
-"""Which windows a payout counts in, and their rows, always in one order: day before hour, then by scope and key."""
+"""Which windows a payout counts in, and their rows, always in one order: longest first, then by scope and key."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
+from kyc.limits import AttestedLimits
 from routers.models.windows import LimitWindow, WindowPeriod, WindowScope
 from routers.policy import Policies
 
@@ -16,7 +17,7 @@ _SCOPES = {scope.value: rank for rank, scope in enumerate(WindowScope)}
 # The same order in SQL. "C" compares keys as Python does.
 LOCK_ORDER = (
     "array_position(ARRAY['month', 'day', 'hour'], period::text), starts_at,"
-    " array_position(ARRAY['global', 'router', 'recipient', 'creator'], scope::text), key COLLATE \"C\""
+    " array_position(ARRAY['global', 'router', 'recipient', 'creator', 'subject'], scope::text), key COLLATE \"C\""
 )
 _COLUMNS = "id, scope, key, period, starts_at, waived, reserved, posted"
 
@@ -27,13 +28,17 @@ class WindowFull(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one payout asks of the windows: `amount` in base units, the creator by primary key and role."""
+    """What one payout asks of the windows: `amount` in base units, the creator by primary key and role.
+
+    `subject` is the node under whose attestation the KYC router pays; empty for every other router.
+    """
 
     router: str
     recipient: str
     creator: int
     role: str
     amount: int
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +76,27 @@ def next_start(period: str, start: datetime) -> datetime:
     return (start + timedelta(days=32)).replace(day=1)
 
 
-def slots_of(claim: Claim, starts: Mapping[str, datetime], policies: Policies) -> dict[Slot, int]:
-    """Each window a payout counts in, in the order of locks, with its cap in force."""
+def slots_of(
+    claim: Claim,
+    starts: Mapping[str, datetime],
+    policies: Policies,
+    attested: Mapping[str, AttestedLimits] | None = None,
+) -> dict[Slot, int]:
+    """Each window a payout counts in, in the order of locks, with its cap in force.
+
+    `attested` holds the limits of every subject that is named.
+    """
     own, everybody = policies.routers[claim.router], policies.everybody
+    subject = (attested or {})[claim.subject] if claim.subject else AttestedLimits()
     day, hour = starts[WindowPeriod.DAY], starts[WindowPeriod.HOUR]
     recipient = f"{claim.router} {claim.recipient}"
     caps: list[tuple[WindowPeriod, datetime, WindowScope, str, int | None]] = [
+        (WindowPeriod.MONTH, starts[WindowPeriod.MONTH], WindowScope.SUBJECT, claim.subject, subject.monthly),
         (WindowPeriod.DAY, day, WindowScope.GLOBAL, "", everybody.daily_limit),
         (WindowPeriod.DAY, day, WindowScope.ROUTER, claim.router, own.daily_limit),
         (WindowPeriod.DAY, day, WindowScope.RECIPIENT, recipient, own.recipient_limit),
         (WindowPeriod.DAY, day, WindowScope.CREATOR, str(claim.creator), policies.creator_limit(claim.role)),
+        (WindowPeriod.DAY, day, WindowScope.SUBJECT, claim.subject, subject.daily),
         (WindowPeriod.HOUR, hour, WindowScope.GLOBAL, "", everybody.hourly_limit),
         (WindowPeriod.HOUR, hour, WindowScope.ROUTER, claim.router, own.hourly_limit),
     ]

@@ -18,6 +18,7 @@ class WindowScope(models.TextChoices):
     ROUTER = "router"
     RECIPIENT = "recipient"
     CREATOR = "creator"
+    SUBJECT = "subject"
 
 
 class WindowPeriod(models.TextChoices):
@@ -33,7 +34,9 @@ class LimitWindow(models.Model):
 
     scope = models.CharField(max_length=10, choices=WindowScope)
     key = models.CharField(
-        max_length=64, blank=True, help_text="router; router and address; the creator's id; empty for global"
+        max_length=64,
+        blank=True,
+        help_text="router; router and address; creator's id; node's id; empty for global",
     )
     period = models.CharField(max_length=5, choices=WindowPeriod)
     starts_at = models.DateTimeField()

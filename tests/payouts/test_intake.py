@@ -200,6 +200,38 @@ def test_what_can_t_go_today_is_held_or_refused_as_asked(service: User) -> None:
     assert create(service, on_limit="refuse", amount=2 * USDT).status == "scheduled"
 
 
+@pytest.mark.parametrize("limit", ["per_payout", "daily", "monthly"])
+def test_what_the_attestation_never_allows_is_refused_by_its_limit_s_name(
+    service: User, node: Node, limit: str
+) -> None:
+    setattr(node, f"attested_{limit}", 5 * USDT - 1)
+    node.save()
+    error = refused(AmountTooHigh, service, node_id="node-1")
+    assert error.details == {"limit_name": f"attested_{limit}", "limit": "4.999999", "amount": "5.00"}
+    setattr(node, f"attested_{limit}", 5 * USDT)
+    node.save()
+    assert create(service, node_id="node-1").router_type == KYC
+
+
+def test_v0_doesn_t_ask_what_an_attestation_allows(service: User, node: Node) -> None:
+    node.attested_per_payout = 0
+    node.save()
+    assert create(service, node_id="node-1", router_type=V0).router_type == V0
+
+
+def test_a_full_attested_day_is_held_or_refused_as_asked(service: User, node: Node) -> None:
+    node.attested_daily = 8 * USDT
+    node.save()
+    asked = limits.Claim(KYC, WALLET, service.pk, service.role, 8 * USDT, "node-1")
+    room = limits.locked_room(clock.now(), [asked])
+    room.take(asked)
+    limits.reserve(room)
+    error = refused(AmountTooHigh, service, node_id="node-1", on_limit="refuse")
+    assert error.details is not None
+    assert (error.details["limit_name"], error.details["limit"]) == ("subject_limit", "8.00")
+    assert create(service, node_id="node-1").status == "scheduled"
+
+
 def test_what_only_waits_for_the_next_hour_is_never_refused(service: User) -> None:
     set_limit("V0_HOURLY_LIMIT", 10 * USDT)
     asked = limits.Claim(V0, WALLET, service.pk, service.role, 8 * USDT)

@@ -14,12 +14,18 @@ from lucid_payments import clock
 from routers import limits
 from routers.limits import Claim, Slot
 from routers.models import LimitWindow
+from tests.kyc.nodes import attest
 from tests.policies import KYC, V0, administrators, set_policy
 
 START = datetime(2026, 12, 31, 21, 40, tzinfo=UTC)
 CAPS = {"hour": 30, "day": 50}
 ROUTER_CAPS = {V0: {"hour": 20, "day": 35}, KYC: {"hour": 25, "day": 45}}
 RECIPIENT, CREATOR = 22, 40
+# Of one node the day is the narrow one, of the other the month.
+ATTESTED = {
+    "n1": {"per_payout": 18, "day": 12, "month": 40},
+    "n2": {"per_payout": 9, "day": 40, "month": 12},
+}
 
 
 class Windows(RuleBasedStateMachine):
@@ -32,6 +38,9 @@ class Windows(RuleBasedStateMachine):
         self.now = START
         clock.freeze(START)
         self.caps = {"": dict(CAPS), **{router: dict(caps) for router, caps in ROUTER_CAPS.items()}}
+        self.attested = {subject: dict(limits_of_it) for subject, limits_of_it in ATTESTED.items()}
+        for subject, limits_of_it in ATTESTED.items():
+            attest(subject, **limits_of_it)
         self.used: Counter[tuple[str, str, datetime]] = Counter()
         self.waived: Counter[tuple[str, str, datetime]] = Counter()
         self.open: list[tuple[list[int], int, list[tuple[str, str, datetime]]]] = []
@@ -50,12 +59,15 @@ class Windows(RuleBasedStateMachine):
         router=st.sampled_from([V0, KYC]),
         recipient=st.sampled_from(["T1", "T2"]),
         creator=st.sampled_from([1, 2]),
+        subject=st.sampled_from(list(ATTESTED)),
         amount=st.integers(1, 20),
     )
-    def release(self, router: str, recipient: str, creator: int, amount: int) -> None:
-        claim = Claim(router, recipient, creator, "service", amount)
+    def release(self, router: str, recipient: str, creator: int, subject: str, amount: int) -> None:
+        subject = subject if router == KYC else ""
+        claim = Claim(router, recipient, creator, "service", amount, subject)
         names = self.windows_of(claim)
         fits = all(self.used[name] + amount <= self.cap(name) + self.waived[name] for name in names)
+        fits = fits and (not subject or amount <= self.attested[subject]["per_payout"])
         room = limits.locked_room(self.now, [claim])
         assert (room.refusal(claim) is None) == fits, (claim, self.used)
         if fits:
@@ -74,6 +86,15 @@ class Windows(RuleBasedStateMachine):
         else:
             limits.give_back([(pks, amount)])
             self.used.subtract(dict.fromkeys(names, amount))
+
+    @rule(
+        subject=st.sampled_from(list(ATTESTED)),
+        limit=st.sampled_from(["per_payout", "day", "month"]),
+        units=st.integers(0, 40),
+    )
+    def attest_anew(self, subject: str, limit: str, units: int) -> None:
+        self.attested[subject][limit] = units
+        attest(subject, **self.attested[subject])
 
     @rule(hours=st.sampled_from([1, 2, 26]))
     def time_passes(self, hours: int) -> None:
@@ -111,10 +132,14 @@ class Windows(RuleBasedStateMachine):
         day = hour.replace(hour=0)
         recipient, creator = f"{claim.router} {claim.recipient}", str(claim.creator)
         daily = [("day", key, day) for key in ("", claim.router, recipient, creator)]
+        if claim.subject:
+            daily += [("day", claim.subject, day), ("month", claim.subject, day.replace(day=1))]
         return [*daily, ("hour", "", hour), ("hour", claim.router, hour)]
 
     def cap(self, name: tuple[str, str, datetime]) -> int:
         period, key, _ = name
         if key in self.caps:
             return self.caps[key][period]
+        if key in self.attested:
+            return self.attested[key][period]
         return RECIPIENT if " " in key else CREATOR

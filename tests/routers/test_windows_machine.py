@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -83,11 +84,11 @@ def _forget_waivers(patch: pytest.MonkeyPatch) -> None:
 
 def _one_unit_early(patch: pytest.MonkeyPatch) -> None:
     real = Room.refusal
-    patch.setattr(Room, "refusal", lambda self, claim: real(self, Claim(*_parts(claim), claim.amount + 1)))
+    patch.setattr(Room, "refusal", lambda self, claim: real(self, replace(claim, amount=claim.amount + 1)))
 
 
-def _parts(claim: Claim) -> tuple[str, str, int, str]:
-    return claim.router, claim.recipient, claim.creator, claim.role
+def _forget_per_payout(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(gate, "_above", lambda limit, amount: False)
 
 
 def _reserve_nothing(patch: pytest.MonkeyPatch) -> None:
@@ -107,6 +108,19 @@ MUTANTS: dict[str, Patch] = {
     "forgets the router's day": _change_slots(_without("router", "day")),
     "forgets recipients": _change_slots(_without("recipient", "day")),
     "forgets creators": _change_slots(_without("creator", "day")),
+    "forgets a subject's day": _change_slots(_without("subject", "day")),
+    "forgets a subject's month": _change_slots(_without("subject", "month")),
+    "counts a subject's month with every other's": _change_slots(
+        _rename(key=lambda s: "n1" if (s.scope, s.period) == ("subject", "month") else s.key)
+    ),
+    "a month that never ends": _change_slots(
+        _rename(
+            starts_at=lambda s: (
+                s.starts_at.replace(month=1, year=2026) if s.period == "month" else s.starts_at
+            )
+        )
+    ),
+    "asks no attestation what one payout may be": _forget_per_payout,
     "counts a recipient over both routers": _change_slots(
         _rename(key=lambda s: s.key.partition(" ")[2] or s.key)
     ),

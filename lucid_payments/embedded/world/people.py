@@ -14,6 +14,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from kyc.models import Node, NodeOperator, OperatorStatus
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
+from lucid_payments.money import BASE_UNITS_PER_USDT
 from payouts.tron import addresses
 
 # The name in demo.json and of the account, and its role.
@@ -85,4 +86,7 @@ def _operator(user: User, status: OperatorStatus, node_id: str) -> None:
         attested_wallet=wallet(node_id) if attested else "",
         attested_from=now - timedelta(days=60) if attested else None,
         attested_until=now + timedelta(days=305) if attested else None,
+        attested_per_payout=500 * BASE_UNITS_PER_USDT if attested else None,
+        attested_daily=1_500 * BASE_UNITS_PER_USDT if attested else None,
+        attested_monthly=15_000 * BASE_UNITS_PER_USDT if attested else None,
     )

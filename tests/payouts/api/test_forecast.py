@@ -9,13 +9,14 @@ import pytest
 
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
-from payouts.api.forecast import Pace
+from payouts.api.forecast import MonthPace, Pace
 from payouts.models import Payout
 from routers import limits
 from routers.models import LimitWindow
 from tests.api_client import ApiClient
-from tests.payouts.api.conftest import MakePayout
-from tests.policies import V0, set_policy
+from tests.kyc.nodes import attest
+from tests.payouts.api.conftest import RECIPIENT, MakePayout
+from tests.policies import KYC, V0, set_policy
 
 USDT = 1_000_000
 NOON = datetime(2026, 7, 15, 12, 30, tzinfo=UTC)
@@ -80,6 +81,41 @@ def test_a_recipient_s_limit_is_a_matter_of_days(service: User, held: Any) -> No
     found = [estimate(service, payout) for payout in payouts]
     assert found == ["16 00:01", "16 00:01", "16 00:01"], "the first 300 fit today, the next 300 tomorrow"
     assert estimate(service, held(200, "recipient_limit")) == "17 00:01"
+
+
+@pytest.mark.parametrize(
+    ("backlog", "start"), [(30, "07-15"), (31, "08-01"), (130, "08-01"), (131, "09-01"), (731, "2027-03-01")]
+)
+def test_a_month_follows_the_other_and_the_year_turns(backlog: int, start: str) -> None:
+    """100 a month; 30 left of July."""
+    found = MonthPace(free=30, monthly=100).start(backlog, NOON)
+    assert found is not None
+    assert f"{found:%Y-%m-%d}".endswith(start)
+
+
+def test_an_attested_limit_is_a_matter_of_days_and_months(service: User, db: None) -> None:
+    set_policy(KYC, recipient_limit=9_000 * USDT)
+    clock.freeze(NOON)
+
+    def waits(count: int) -> list[str | None]:
+        fields = {
+            "router_type": KYC,
+            "node_id": "node-1",
+            "hold_reason": "subject_limit",
+            "amount": 60 * USDT,
+        }
+        payouts = [
+            Payout.objects.create(creator=service, recipient_address=RECIPIENT, reason="relay", **fields)
+            for _ in range(count)
+        ]
+        return [estimate(service, payout) for payout in payouts]
+
+    attest("node-1", per_payout=60 * USDT, day=100 * USDT)
+    assert waits(3) == ["16 00:01", "16 00:01", "16 00:01"]
+    attest("node-1", per_payout=60 * USDT, day=100 * USDT, month=200 * USDT)
+    assert waits(1) == ["01 00:01"], "240 are asked for, and July has 200"
+    attest("node-1", per_payout=59 * USDT)
+    assert waits(1) == [None], "nobody knows when another attestation comes"
 
 
 def test_a_list_asks_as_often_as_one(

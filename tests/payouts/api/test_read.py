@@ -121,6 +121,15 @@ def test_the_estimate_follows_the_hold_and_is_unknown_while_a_person_is_awaited(
     assert (estimate[11:19] if estimate else None) == expected
 
 
+def test_a_full_attestation_reads_as_the_recipient_s_limit(
+    api: ApiClient, service: User, make_payout: MakePayout
+) -> None:
+    """contract.md's list of reasons is closed; the attested node is who receives."""
+    payout = make_payout(service)
+    in_state(payout, "scheduled", hold_reason=HoldReason.SUBJECT_LIMIT)
+    assert read(api, payout)["hold_reason"] == "recipient_limit"
+
+
 def test_a_payout_that_waits_for_its_slot_is_estimated_from_it(
     api: ApiClient, service: User, make_payout: MakePayout
 ) -> None:
