@@ -8,9 +8,9 @@ class PayoutsConfig(AppConfig):
         from lucid_payments.api.health_checks import register_check
 
         # Acts and checks register themselves.
-        from payouts import acts, checks, health, held, outcomes  # noqa: F401
+        from payouts import acts, checks, health, held, outcomes, signer_ceiling  # noqa: F401
         from payouts.reconciliation import gauges
-        from routers import breakers
+        from routers import breakers, ceilings
         from routers import held as waiting
 
         register_check("tron", health.tron)
@@ -18,3 +18,4 @@ class PayoutsConfig(AppConfig):
         breakers.register_source(outcomes.Attempts())
         waiting.register_source(held.Payouts())
         gauges.register()
+        ceilings.register_source(signer_ceiling.told)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Q, Sum
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import or_
+
+from django.db.models import Count, Min, Q, Sum
 
 from lucid_payments import clock
 from payouts import queue
-from payouts.headroom import claim_of
 from payouts.models.payout import Payout, PayoutStatus
-from routers import held
-from routers.killswitch import EVERY_ROUTER
+from routers import held, selection
 from routers.limits import Claim
 from routers.policy import Policies
 
@@ -19,8 +21,21 @@ WAITING = (PayoutStatus.AWAITING_APPROVAL, PayoutStatus.SCHEDULED)
 class Payouts:
     """The source of facts that `routers.held` declares."""
 
-    def queue(self) -> list[Claim]:
-        return [claim_of(payout) for payout in queue.in_order(clock.now(), EVERY_ROUTER)]
+    def queue(self, most: Mapping[str, int]) -> Iterator[Claim]:
+        small = [Q(router_type=router, amount__lte=amount) for router, amount in most.items()]
+        if not small:
+            return
+        rows = queue.due(clock.now()).filter(reduce(or_, small)).order_by("priority", "due_at", "pk")
+        told = rows.values_list(
+            "router_type", "recipient_address", "creator_id", "creator__role", "amount", "node_id"
+        )
+        for router, recipient, creator, role, amount, node_id in told.iterator(chunk_size=held.AT_ONCE):
+            subject = selection.subject_of(router, node_id)
+            yield Claim(router, recipient, creator, role, amount, subject)
+
+    def smallest(self) -> dict[str, int]:
+        rows = queue.due(clock.now()).order_by().values_list("router_type").annotate(Min("amount"))
+        return dict(rows)
 
     def totals(self) -> dict[tuple[str, str], held.Sum]:
         rows = queue.due(clock.now()).filter(hold_reason__isnull=False).order_by()

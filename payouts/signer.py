@@ -26,6 +26,7 @@ from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import HoldReason, PayoutStatus
 from payouts.tron.encoding import decode_raw_data, txid
 from payouts.tron.signing.caps import SigningCaps
+from payouts.tron.signing.ceiling import Ceiling
 from payouts.tron.signing.desk import Signed, SigningDesk
 from payouts.tron.signing.errors import JournalError
 from payouts.tron.signing.journal import Entry, Journal
@@ -52,6 +53,12 @@ def journal() -> Journal:
     return opened
 
 
+def ceiling() -> Ceiling:
+    """The signer's own caps: those of the settings until people move them (`manage.py signer caps`)."""
+    initial = SigningCaps(daily=settings.SIGNER_DAILY_CAP, hourly=settings.SIGNER_HOURLY_CAP)
+    return Ceiling.beside(Path(settings.SIGNER_JOURNAL_FILE), initial)
+
+
 @functools.cache
 def desk() -> SigningDesk:
     """The key opened, once, with the password from its file. Raises KeyFileError, JournalError."""
@@ -64,7 +71,7 @@ def desk() -> SigningDesk:
     return SigningDesk(
         signer,
         journal(),
-        SigningCaps(daily=settings.SIGNER_DAILY_CAP, hourly=settings.SIGNER_HOURLY_CAP),
+        ceiling().caps(),
         chain.network().usdt_contract,
         settings.FEE_LIMIT_CAP_TRX * SUN_PER_TRX,
     )
@@ -72,10 +79,16 @@ def desk() -> SigningDesk:
 
 def sign_prepared() -> int:
     """Sign what is prepared and may be signed; answers how many signatures left the desk."""
-    opened = desk()
+    opened, caps = desk(), ceiling().caps()
+    opened.limit_to(caps)
     recovery.compare(journal(), lambda entry: _sign_again(opened, entry))
     with seam.between("heartbeat"):
-        SignerState.objects.filter(pk=1).update(heartbeat_at=LucidNow(), address=settings.TREASURY_ADDRESS)
+        SignerState.objects.filter(pk=1).update(
+            heartbeat_at=LucidNow(),
+            address=settings.TREASURY_ADDRESS,
+            hourly_cap=caps.hourly,
+            daily_cap=caps.daily,
+        )
     signed = 0
     while True:
         state = chain.state()

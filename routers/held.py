@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import islice
+from typing import Final, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -15,6 +16,9 @@ from routers.breakers import all_breakers
 from routers.limits import Claim, Slot
 from routers.models import BreakerState
 from routers.policy import Policies
+
+# How many payouts are looked at together.
+AT_ONCE: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,11 @@ class Sum:
 
 
 class Source(Protocol):
-    def queue(self) -> list[Claim]:
-        """What is due and not released, in the order of release; of each router as far as one round looks."""
+    def queue(self, most: Mapping[str, int]) -> Iterator[Claim]:
+        """All that is due and not released, in the order of release: of these routers, up to so many base units."""
+
+    def smallest(self) -> dict[str, int]:
+        """The smallest amount that is due and not released, by router."""
 
     def totals(self) -> dict[tuple[str, str], Sum]:
         """All that is due and held, by router and hold reason."""
@@ -71,22 +78,30 @@ def going(
     waived: Mapping[Slot, int] | None = None,
     policies: Policies | None = None,
 ) -> Sum:
-    """What the windows have room for, of these routers, with so many base units `waived` on top.
+    """What the windows have room for, of these routers, with so many base units `waived` on top of shared windows.
 
     By the policies in force, or by others that somebody thinks of.
 
-    An estimate: slots in flight, the treasury and the chain may still make a payout wait.
+    Of the whole queue, and an estimate: slots in flight, the treasury and the chain may still make a payout wait.
     """
-    claims = [claim for claim in _registered().queue() if claim.router in routers]
-    room = limits.room(clock.now(), claims, policies)
+    room = limits.room(clock.now(), (), policies)
     for slot, amount in (waived or {}).items():
         room.windows[slot].waived += amount
-    found = Sum()
-    for claim in claims:
-        if room.refusal(claim) is None:
-            room.take(claim)
-            found += Sum(1, claim.amount)
-    return found
+    left = {router: room.shared(router) for router in routers}
+    smallest = _registered().smallest()
+    count = total = 0
+    queue = _registered().queue(left)
+    while any(left[router] >= smallest[router] for router in smallest.keys() & left.keys()):
+        claims = list(islice(queue, AT_ONCE))
+        if not claims:
+            break
+        room.widen(claims)
+        for claim in claims:
+            if claim.amount <= left[claim.router] and room.refusal(claim) is None:
+                room.take(claim)
+                left = {router: room.shared(router) for router in routers}
+                count, total = count + 1, total + claim.amount
+    return Sum(count, total)
 
 
 def freed(before: Sum, after: Sum) -> Sum:

@@ -41,7 +41,7 @@ def perform(
     with _refusals():
         reason = (options["reason"] or "").strip()
         doing.require_reason(act, reason)
-        actor = _person(options["actor"], "--actor")
+        actor = person(options["actor"], "--actor")
         subject = act.find(key)
         _require(act, actor, subject)
         seen = act.version(subject)
@@ -50,8 +50,8 @@ def perform(
         if act.needs_second(subject, filled_in):
             act.check(subject, filled_in)
             second = _second(act, options["second"], actor, subject)
-        for person in (actor, *([second] if second else [])):
-            _prove(person)
+        for who in (actor, *([second] if second else [])):
+            prove(who)
         with transaction.atomic():
             begun = doing.begin(act, key, seen=seen, data=filled_in, actor=actor, reason=reason)
             if isinstance(begun, Outcome):
@@ -69,7 +69,8 @@ def _show(command: BaseCommand, act: Act, subject: Any, data: Mapping[str, Any])
         command.stdout.write(f"- {sentence}")
 
 
-def _person(name: str | None, option: str) -> User:
+def person(name: str | None, option: str) -> User:
+    """The account of this name. Raises CommandError naming the option."""
     found = User.objects.filter(username=name or "").first()
     if found is None:
         raise CommandError(f"{option}: give the user name of a staff account.")
@@ -78,7 +79,7 @@ def _person(name: str | None, option: str) -> User:
 
 def _second(act: Act, name: str | None, actor: User, subject: Any) -> User:
     """Asked for at the prompt unless named."""
-    second = _person(name or input("Second person's user name: ").strip(), "--second")
+    second = person(name or input("Second person's user name: ").strip(), "--second")
     if second.pk == actor.pk:
         raise CommandError("--second: another person confirms, not the one who acts.")
     _require(act, second, subject)
@@ -91,8 +92,8 @@ def _require(act: Act, person: User, subject: Any) -> None:
         raise CommandError(f"{person.get_username()}: {verdict.reason}")
 
 
-def _prove(person: User) -> None:
-    """A code of the authenticator, or a recovery code; never shown, and each good once."""
+def prove(person: User) -> None:
+    """Ask for a code of the authenticator, or a recovery code; never shown, each good once. Raises CommandError."""
     if not factor.has_one(person):
         raise CommandError(f"{person.get_username()} has no authenticator: nobody acts without one.")
     if not factor.accepts(person, getpass(f"Authenticator or recovery code of {person.get_username()}: ")):

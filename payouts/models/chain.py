@@ -67,6 +67,9 @@ class SignerState(models.Model):
     """One row (id 1): the signer's heartbeat, and whether it may sign."""
 
     heartbeat_at = models.DateTimeField(null=True)
+    # What the signer says of its own caps. It obeys its own file, whatever stands here.
+    hourly_cap = models.BigIntegerField(null=True, help_text="base units")
+    daily_cap = models.BigIntegerField(null=True, help_text="base units")
     address = models.CharField(max_length=34, blank=True)
     journal_head = models.CharField(max_length=64, blank=True, help_text="the last line's digest")
     journal_txid = models.CharField(max_length=64, blank=True, help_text="the last line's transaction")

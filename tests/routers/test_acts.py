@@ -13,6 +13,7 @@ from lucid_payments.audit.models import AuditEntry
 from lucid_payments.backoffice import acts, confirm, doing
 from lucid_payments.backoffice.models import ActState, TwoPersonAct
 from lucid_payments.events.models import Event
+from payouts.models import Payout
 from routers import breakers, killswitch
 from routers.models import Breaker, KillSwitch, LimitWaiver, LimitWindow, TripCause
 from tests.lucid_payments.backoffice import people
@@ -249,7 +250,7 @@ def test_a_reset_above_the_signers_own_ceiling_names_what_moves_it(first: Desk) 
     answer = act(first, "limit.reset_hour", key, amount="500.000001")
 
     assert answer.status_code == 409
-    assert "Set SIGNER_HOURLY_CAP" in answer.content.decode()
+    assert "manage.py signer caps --hourly" in answer.content.decode()
     assert not TwoPersonAct.objects.exists()
 
 
@@ -259,7 +260,7 @@ def test_what_is_unused_or_at_the_ceiling_can_t_be_reset(first: Desk) -> None:
     use("hour", 1_400 * USDT)
     LimitWindow.objects.update(waived=500 * USDT)
 
-    assert "Set SIGNER_HOURLY_CAP" in text(first, path)
+    assert "manage.py signer caps --hourly" in text(first, path)
 
 
 @pytest.mark.parametrize(("kind", "key", "later"), [
@@ -310,6 +311,23 @@ class TestFigures:
         assert "7 held payouts, 350.00 USDT will go now" in text(first, path)
         page = first.client.post(path, {"amount": "100", "reason": ""}).content.decode()
         assert "2 held payouts, 100.00 USDT will go now" in page
+
+    def test_it_is_the_whole_queue_that_is_counted(self, first: Desk) -> None:
+        """However long it is, and whatever stands in front that can't go anyway."""
+        wide = 100_000 * USDT
+        set_policy(hourly_limit=wide, daily_limit=wide, creator_limits={})
+        set_policy(V0, hourly_limit=wide, daily_limit=wide, recipient_limit=3 * USDT)
+        held(4, 5 * USDT)
+        service = world.user("service")
+        fields = {"router_type": V0, "reason": "relay", "hold_reason": "breaker", "due_at": NOON}
+        Payout.objects.bulk_create(
+            Payout(creator=service, recipient_address=f"T{number % 700}", amount=USDT + number % 2, **fields)
+            for number in range(2_800)
+        )
+        path = acts.url("breaker.close", prepare("breaker.close"))
+
+        # Of each recipient's four payouts of 1 or 1.000001 USDT two or three fit into 3 USDT.
+        assert "1750 held payouts, 1,750.0007 USDT will go now" in text(first, path)
 
     def test_a_release_tells_what_goes_and_what_stays(self, first: Desk) -> None:
         held(3, 60 * USDT, "kill_switch")

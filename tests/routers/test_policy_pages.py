@@ -262,9 +262,9 @@ class TestFigures:
     (V0, {"batch_types": ["MONTHLY"]}, "MONTHLY is not one of the available choices"),
     (V0, {}, "That is the policy in force."),
     (GLOBAL, {"hourly_limit": "999"}, "would never fit: lower that first"),
-    (GLOBAL, {"hourly_limit": "1500.000001"}, "Set SIGNER_HOURLY_CAP"),
-    (GLOBAL, {"daily_limit": "15000.01"}, "Set SIGNER_DAILY_CAP"),
-    (V0, {"daily_limit": "15000.01"}, "Set SIGNER_DAILY_CAP"),
+    (GLOBAL, {"hourly_limit": "1500.000001"}, "manage.py signer caps --hourly"),
+    (GLOBAL, {"daily_limit": "15000.01"}, "manage.py signer caps --daily"),
+    (V0, {"daily_limit": "15000.01"}, "manage.py signer caps --daily"),
 ], ids=str)  # fmt: skip
 @pytest.mark.parametrize("step", ["review", ""])
 def test_what_can_t_be_is_said_at_its_field_and_nothing_happens(
@@ -283,7 +283,7 @@ def test_a_cap_that_was_above_the_signers_may_stay_or_go_down(first: Desk, setti
     settings.SIGNER_HOURLY_CAP = 300 * USDT
 
     assert "tightens" in said(send(first, V0, "review", hourly_limit="399"))
-    assert "Set SIGNER_HOURLY_CAP" in said(send(first, V0, "review", hourly_limit="401"))
+    assert "manage.py signer caps --hourly" in said(send(first, V0, "review", hourly_limit="401"))
 
 
 @pytest.mark.parametrize("step", ["review", ""])

@@ -69,6 +69,10 @@ class SigningDesk:
         self._owner = owner or signer.address
         self._permission_id = permission_id
 
+    def limit_to(self, caps: SigningCaps) -> None:
+        """Sign under these caps from now on."""
+        self._caps = caps
+
     def sign(
         self, intents: Sequence[TransferIntent], *, now_ms: int, head_time_ms: int
     ) -> list[Signed | Refused]:

@@ -177,7 +177,7 @@ class Journal:
         end = 0
         for offset, line in _lines(self._descriptor):
             digest, entry = _parse(line)
-            chained = _digest(self._index.head, line[_DIGEST_LENGTH + 1 :])
+            chained = chained_digest(self._index.head, line[_DIGEST_LENGTH + 1 :])
             if digest != chained or entry.seq != self._index.last_seq + 1:
                 raise JournalError("BROKEN", f"The journal {self.path} is broken at byte {offset}.")
             self._index.add(entry, offset, digest)
@@ -230,12 +230,13 @@ def _chained(entries: Sequence[Entry], head: str) -> list[tuple[str, bytes]]:
     lines = []
     for entry in entries:
         body = json.dumps(asdict(entry), separators=(",", ":")).encode("ascii")
-        head = _digest(head, body)
+        head = chained_digest(head, body)
         lines.append((head, head.encode("ascii") + b" " + body + b"\n"))
     return lines
 
 
-def _digest(before: str, body: bytes) -> str:
+def chained_digest(before: str, body: bytes) -> str:
+    """What stands before a line: SHA-256 over the digest of the line before it and its own JSON."""
     return hashlib.sha256(before.encode("ascii") + body).hexdigest()
 
 
