@@ -60,7 +60,11 @@ def search(asked: ChainSearch) -> tuple[Conclusion, str, list[dict[str, Any]], d
             f"Nothing that isn't ours left the treasury in blocks {asked.first_block} to {asked.last_block}."
         )
         return Conclusion.NOTHING_FOUND, sentence, words, facts
-    sentence = f"Left the treasury, and not ours: {', '.join(leaving.txid for leaving in agreed)}."
+    one = len(agreed) == 1
+    sentence = (
+        f"{'One transaction' if one else f'{len(agreed)} transactions'} took value out of the treasury in blocks"
+        f" {asked.first_block} to {asked.last_block} and {'is' if one else 'are'}n't in our books."
+    )
     return Conclusion.UNKNOWN_FOUND, sentence, words, facts
 
 

@@ -11,6 +11,8 @@ from django.db.models import Max, Q, QuerySet, Sum
 
 from payouts import ledger
 from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
+from payouts.models.cases import CaseEnd, ManualCase
+from payouts.models.cases import CaseKind as ManualKind
 from payouts.models.chain import OrphanSignature, OrphanState
 from payouts.models.ledger import Currency, LedgerAccount, LedgerTransfer, TransferKind
 from payouts.models.payout import PayoutStatus
@@ -95,6 +97,10 @@ def booked(txids: Collection[str]) -> dict[str, BookedTransaction]:
         attempt.txid: attempt
         for attempt in Attempt.objects.filter(txid__in=sums.keys()).select_related("payout")
     }
+    # Two people have decided about a payout that went elsewhere too: whom it reached is no difference any more.
+    decided = ManualCase.objects.filter(kind=ManualKind.PAID_DIFFERENTLY, end=CaseEnd.BOOKED)
+    for txid in decided.filter(txid__in=attempts.keys()).values_list("txid", flat=True):
+        attempts[txid].recipient_address = ""
     recipients = dict(
         OrphanSignature.objects.filter(txid__in=sums.keys()).values_list("txid", "recipient_address")
     )

@@ -6,6 +6,7 @@ from django.conf import settings
 
 from payouts import ledger, watching
 from payouts.models import ChainState, LedgerAccount, LedgerTransfer, ManualCase, Payout
+from payouts.reconciliation import books
 from payouts.searching import search_asked
 from routers import killswitch
 from routers.models import LimitWindow
@@ -63,6 +64,8 @@ def test_two_people_book_what_reached_the_recipient_and_suspend_the_rest(world: 
     assert windows() == {(0, 100 * USDT)}
     outcome = LedgerTransfer.objects.get(pending=payout.attempts.get().reservation)
     assert (outcome.kind, outcome.amount) == ("post", 99_900_000)
+    booked = books.booked([outcome.txid])[outcome.txid]
+    assert (booked.usdt, booked.recipient) == (100 * USDT, ""), "what two people decided differs no more"
 
 
 def test_the_kill_switch_stays_pulled_until_its_own_act(world: World) -> None:
