@@ -84,10 +84,11 @@ def confirm(pk: int, *, actor: User, note: str = "", request_id: str = "") -> Ou
     """
     row = _row(pk)
     _require(may_confirm(actor, row))
+    act = acts.of_kind(row.kind)
+    # The subject first, as who asks does it: in the other order the two would wait for one another.
+    subject = act.lock(row.subject_key)
     if not _end(row, ActState.CONFIRMED, confirmed_by=actor, answer=note):
         raise ActRefused(_why_over(pk))
-    act = acts.of_kind(row.kind)
-    subject = act.lock(row.subject_key)
     _require(act.allowed(actor, subject))
     asker = User.objects.get(pk=row.asked_by_id)
     if not act.allowed(asker, subject):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from lucid_payments import clock
 from lucid_payments.audit.models import AuditEntry
@@ -96,6 +97,18 @@ def prepare(kind: str) -> str:
 
 AT_ONCE = ["killswitch.pull", "breaker.open"]
 BY_TWO = ["killswitch.release", "breaker.close", "breaker.half_open", "limit.reset_hour", "limit.reset_day"]
+
+
+def records() -> tuple[int, int]:
+    """How long the audit log and the list of events are."""
+    return AuditEntry.objects.count(), Event.objects.count()
+
+
+def proved(desk: Desk, ago: timedelta) -> None:
+    """The desk's session proved the second factor so long ago."""
+    session = desk.client.session
+    session["backoffice_factor"] = (timezone.now() - ago).timestamp()
+    session.save()
 
 
 def amount_for(kind: str) -> dict[str, str]:
@@ -189,19 +202,65 @@ def test_a_replayed_post_does_nothing(first: Desk, kind: str) -> None:
     assert (stand(), TwoPersonAct.objects.filter(state=ActState.ASKED).count()) == (before, 0)
 
 
-@pytest.mark.parametrize("kind", ["breaker.open", "breaker.close", "breaker.half_open", "limit.reset_hour"])
+def changed_by_another(kind: str) -> None:
+    """What the act is about isn't any more what a page that stands open shows."""
+    Breaker.objects.update(changed_at=NOON + timedelta(seconds=1))
+    LimitWindow.objects.update(waived=1)
+    KillSwitch.objects.update(changed_at=NOON + timedelta(microseconds=1))
+    if kind == "killswitch.pull":
+        killswitch.pull(actor=None, reason="somebody was first")
+
+
+@pytest.mark.parametrize("kind", AT_ONCE + BY_TWO)
 def test_a_stale_page_does_nothing(first: Desk, kind: str) -> None:
     key = prepare(kind)
     form = first.form(acts.url(kind, key))
-    Breaker.objects.update(changed_at=NOON + timedelta(seconds=1))
-    LimitWindow.objects.update(waived=1)
-    before = stand()
+    changed_by_another(kind)
+    before, told = stand(), records()
 
     answer = first.send(acts.url(kind, key), form, reason=REASON, **amount_for(kind))
 
+    assert answer.status_code == (403 if kind == "killswitch.pull" else 409)
+    if kind != "killswitch.pull":
+        assert doing.CHANGED in answer.content.decode()
+        assert REASON in answer.content.decode(), "what was typed isn't typed again"
+    assert (stand(), records(), TwoPersonAct.objects.count()) == (before, told, 0)
+
+
+@pytest.mark.parametrize("kind", BY_TWO)
+def test_what_changed_since_it_was_asked_for_isn_t_confirmed(first: Desk, second: Desk, kind: str) -> None:
+    key = prepare(kind)
+    act(first, kind, key, **amount_for(kind))
+    changed_by_another(kind)
+    before, told = stand(), records()
+
+    answer = second.answer(TwoPersonAct.objects.get().pk, "confirm", reason="looks well")
+
     assert answer.status_code == 409
-    assert doing.CHANGED in answer.content.decode()
-    assert (stand(), TwoPersonAct.objects.count()) == (before, 0)
+    assert "looks well" in answer.content.decode()
+    assert (stand(), records()) == (before, told)
+
+
+@pytest.mark.parametrize("kind", AT_ONCE + BY_TWO)
+def test_a_factor_counts_for_five_minutes(first: Desk, second: Desk, kind: str) -> None:
+    key = prepare(kind)
+    before, told = stand(), records()
+    proved(first, timedelta(minutes=5, seconds=1))
+
+    assert act(first, kind, key, code="", **amount_for(kind)).status_code == 200
+
+    assert (stand(), records(), TwoPersonAct.objects.count()) == (before, told, 0)
+    proved(first, timedelta(minutes=4, seconds=50))
+    assert act(first, kind, key, code="", **amount_for(kind)).status_code == 302
+    if kind in AT_ONCE:
+        return
+    row = TwoPersonAct.objects.get()
+    proved(second, timedelta(minutes=5, seconds=1))
+    assert second.answer(row.pk, "confirm", code="").status_code == 200
+    assert stand() == before
+    proved(second, timedelta(minutes=4, seconds=50))
+    assert second.answer(row.pk, "confirm", code="").status_code == 302
+    assert stand() != before
 
 
 def test_a_switch_that_was_pulled_anew_since_it_was_asked_for_stays_pulled(first: Desk, second: Desk) -> None:

@@ -108,6 +108,7 @@ def test_what_changed_since_one_looked_is_shown_instead_of_done(admin: Desk, aud
 
     assert answer.status_code == 409
     assert doing.CHANGED in answer.content.decode()
+    assert REASON in answer.content.decode(), "what was typed isn't typed again"
     assert is_active(auditor)
     fresh = people.hidden(answer.content.decode())
     assert admin.send(path_of(auditor), fresh).status_code == 302
