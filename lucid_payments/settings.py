@@ -220,6 +220,7 @@ SIGNER_JOURNAL_FILE = env.text("SIGNER_JOURNAL_FILE", "")
 SIGNER_DAILY_CAP = env.usdt("SIGNER_DAILY_CAP", 15_000_000_000)
 SIGNER_HOURLY_CAP = env.usdt("SIGNER_HOURLY_CAP", 1_500_000_000)
 FEE_LIMIT_CAP_TRX = env.integer("FEE_LIMIT_CAP_TRX", 30, minimum=1, maximum=15_000)
+RUNWAY_ALARM_HOURS = env.integer("RUNWAY_ALARM_HOURS", 24, minimum=1, maximum=720)
 RETRY_BASE_SECONDS = env.integer("RETRY_BASE_SECONDS", 60, minimum=1, maximum=86_400)
 TOR_PROXY = env.url("TOR_PROXY", "", schemes=("socks5h",))
 

@@ -17,7 +17,7 @@ from lucid_payments.api.errors import (
     NETWORK_ERROR,
     TRANSACTION_FAILED,
 )
-from payouts import ledger, schedule, timeline
+from payouts import ledger, paid, schedule, timeline
 from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
 from payouts.models.payout import HoldReason, PayoutStatus
 from payouts.outcomes import tell_breakers
@@ -127,7 +127,7 @@ def succeed(outcomes: Sequence[Outcome], by: ByHand = BY_RULE) -> int:
     limits.post((attempt.windows, attempt.amount) for attempt in rows)
     with seam.between("posting"):
         ledger.post(rows)
-    ledger.book_fees(rows)
+    _book_costs(rows)
     timeline.move(
         [
             timeline.Step(payout=attempt.payout, to=PayoutStatus.CONFIRMED, attempt=attempt, detail=by.detail)
@@ -172,7 +172,7 @@ def set_aside(outcome: Outcome, by: ByHand = BY_RULE) -> int:
     The reservation stays: neither posted nor given back until two people have decided.
     """
     rows = _resolve([outcome], AttemptState.SUCCEEDED)
-    ledger.book_fees(rows)
+    _book_costs(rows)
     timeline.move(
         [
             timeline.Step(
@@ -231,6 +231,12 @@ def _resolve(outcomes: Sequence[Outcome], state: AttemptState) -> list[Attempt]:
     return rows
 
 
+def _book_costs(rows: Sequence[Attempt]) -> None:
+    """What the chain burned for those that stand in solid blocks. The accounts first, then the hour: in one order."""
+    ledger.book_fees(rows)
+    paid.note_costs([attempt for attempt in rows if attempt.fee is not None], at=clock.now())
+
+
 def _again_or_failed(rows: Sequence[Attempt], why: Mapping[int, tuple[str, str]], by: ByHand) -> None:
     """These attempts can never pay: free what they held, book what they burned (in the same order of accounts as
     `succeed`, so that no two settlements wait for one another); each payout is scheduled anew or has had its last try.
@@ -241,7 +247,7 @@ def _again_or_failed(rows: Sequence[Attempt], why: Mapping[int, tuple[str, str]]
         return
     limits.give_back((attempt.windows, attempt.amount) for attempt in rows)
     ledger.void(rows)
-    ledger.book_fees(rows)
+    _book_costs(rows)
     now = clock.now()
     steps = [_next_step(attempt, *why[attempt.pk], now, by) for attempt in rows]
     timeline.move(steps, actor=by.label, at=now)

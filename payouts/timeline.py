@@ -18,7 +18,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.audit import log
 from lucid_payments.events import outbox
 from lucid_payments.money import to_decimal
-from payouts import batches
+from payouts import batches, paid
 from payouts.models.attempt import Attempt
 from payouts.models.payout import (
     ENDED,
@@ -61,6 +61,7 @@ def move(steps: Sequence[Step], *, actor: User | str = SYSTEM, at: datetime) -> 
     if changed != len(steps):
         raise StateConflict(f"{len(steps) - changed} of {len(steps)} payouts were not in the expected state")
     record([(step, step.payout.status) for step in steps], actor=actor)
+    _count_ended(steps, at)
     for step in steps:
         step.payout.status = step.to
         step.payout.hold_reason = step.hold
@@ -165,6 +166,14 @@ def _update(steps: Sequence[Step], at: datetime) -> int:
 
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
+
+
+def _count_ended(steps: Sequence[Step], at: datetime) -> None:
+    paid.note_ended(
+        [step.payout for step in steps if step.to == PayoutStatus.CONFIRMED],
+        [step.payout for step in steps if step.to == PayoutStatus.FAILED],
+        at=at,
+    )
 
 
 def _word(step: Step, before: str) -> str:

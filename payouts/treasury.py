@@ -10,7 +10,7 @@ from django.conf import settings
 
 from lucid_payments import clock, commits, seam
 from lucid_payments.money import format_usdt
-from payouts import cases, chain, gates, ledger, recovery
+from payouts import cases, chain, gates, ledger, recovery, runway
 from payouts.explained import by_books
 from payouts.models.chain import ChainState
 from payouts.tron.answers import Resources, TokenState
@@ -40,6 +40,7 @@ def read(state: ChainState) -> None:
         return
     _write(state, holdings)
     _state(state, holdings.usdt)
+    runway.watch(chain.state())
 
 
 @dataclass(frozen=True, slots=True)

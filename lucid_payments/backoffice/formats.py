@@ -52,6 +52,11 @@ def trx(sun: int | None) -> str:
     return NOTHING if sun is None else format_usdt(sun)
 
 
+def count(number: int | None) -> str:
+    """A whole number as ``410,000``."""
+    return NOTHING if number is None else f"{number:,}"
+
+
 def code(text: str | None) -> SafeString | str:
     """An address, txid or id: whole and in one width, so that it can be compared letter by letter."""
     return format_html("<code>{}</code>", text) if text else NOTHING

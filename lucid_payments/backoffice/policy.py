@@ -15,6 +15,7 @@ class Area(StrEnum):
 
     PAYOUTS = "payouts"
     LIMITS = "limits"
+    TREASURY = "treasury"
     CHAIN = "chain"
     ALARMS = "alarms"
     LEDGER = "ledger"
@@ -27,6 +28,7 @@ class Area(StrEnum):
 READERS: Final[dict[Area, frozenset[Role]]] = {
     Area.PAYOUTS: BACK_OFFICE,
     Area.LIMITS: BACK_OFFICE,
+    Area.TREASURY: BACK_OFFICE,
     Area.CHAIN: BACK_OFFICE,
     Area.ALARMS: BACK_OFFICE,
     Area.LEDGER: frozenset({Role.ADMIN, Role.PAYOUT_APPROVER, Role.AUDITOR}),

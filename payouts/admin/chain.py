@@ -57,16 +57,16 @@ def facts() -> dict[str, Any]:
         "head_time": _from_ms(state.head_time_ms),
         "solid_time": _from_ms(state.solid_time_ms),
         "solid_lag": max(0, state.head_number - state.solid_number),
-        "read": _freshness(state.read_at, now, FRESH),
-        "statement": _freshness(state.statement_at, now, FRESH),
-        "heartbeat": _freshness(signer.heartbeat_at, now, gates.HEARTBEAT_FRESH),
+        "read": freshness(state.read_at, now, FRESH),
+        "statement": freshness(state.statement_at, now, FRESH),
+        "heartbeat": freshness(signer.heartbeat_at, now, gates.HEARTBEAT_FRESH),
         "signer_state": ("Locked", Tone.BAD) if signer.locked_reason else ("Not locked", Tone.GOOD),
         "locked_until": _from_ms(signer.locked_until_ms),
         "books": books,
     }
 
 
-def _freshness(at: datetime | None, now: datetime, longest: timedelta) -> dict[str, Any]:
+def freshness(at: datetime | None, now: datetime, longest: timedelta) -> dict[str, Any]:
     """How old a reading is, in words and tone."""
     if at is None:
         return {"at": None, "age": None, "words": "Never", "tone": Tone.BAD}

@@ -3,8 +3,9 @@
 from payouts.models.attempt import Attempt, NodeAnswer
 from payouts.models.batch import PayoutBatch
 from payouts.models.cases import ChainSearch, Evidence, ManualCase, UnknownTransfer
-from payouts.models.chain import Alarm, ChainBlock, ChainState, OrphanSignature, SignerState
+from payouts.models.chain import Alarm, ChainBlock, ChainState, OrphanSignature, SignerState, Treasury
 from payouts.models.ledger import LedgerAccount, LedgerTransfer
+from payouts.models.paid import PaidHour
 from payouts.models.payout import Payout, PayoutTransition
 from payouts.models.reconciliation import ReconciliationCase, ReconciliationRun
 
@@ -20,11 +21,13 @@ __all__ = [
     "ManualCase",
     "NodeAnswer",
     "OrphanSignature",
+    "PaidHour",
     "Payout",
     "PayoutBatch",
     "PayoutTransition",
     "ReconciliationCase",
     "ReconciliationRun",
     "SignerState",
+    "Treasury",
     "UnknownTransfer",
 ]

@@ -52,6 +52,13 @@ class ChainState(models.Model):
         return f"head {self.head_number}, solid {self.solid_number}"
 
 
+class Treasury(ChainState):
+    """The same row, for the page that is about the money."""
+
+    class Meta:
+        proxy = True
+
+
 class ChainBlock(models.Model):
     """Head blocks scanned lately: their parent links show a reorganisation."""
 

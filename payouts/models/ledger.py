@@ -56,8 +56,9 @@ class LedgerTransfer(models.Model):
     append_only: ClassVar[bool] = True
 
     kind = models.CharField(max_length=7, choices=TransferKind)
-    debit = models.ForeignKey(LedgerAccount, models.PROTECT, related_name="+")
-    credit = models.ForeignKey(LedgerAccount, models.PROTECT, related_name="+")
+    # Indexed below together with the number: an account's latest rows are found among millions.
+    debit = models.ForeignKey(LedgerAccount, models.PROTECT, related_name="+", db_index=False)
+    credit = models.ForeignKey(LedgerAccount, models.PROTECT, related_name="+", db_index=False)
     amount = models.BigIntegerField(help_text="base units of USDT or sun")
     # Unique: a pending transfer is posted or voided once, whoever tries twice.
     pending = models.OneToOneField("self", models.PROTECT, null=True, related_name="outcome")
@@ -68,7 +69,11 @@ class LedgerTransfer(models.Model):
 
     class Meta:
         ordering = ("id",)
-        indexes = [models.Index(fields=("txid",), name="ledger_by_txid", condition=~Q(txid=""))]
+        indexes = [
+            models.Index(fields=("txid",), name="ledger_by_txid", condition=~Q(txid="")),
+            models.Index(fields=("debit", "-id"), name="ledger_by_debit"),
+            models.Index(fields=("credit", "-id"), name="ledger_by_credit"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="ledger_amount_positive"),
             models.CheckConstraint(condition=~Q(debit=F("credit")), name="ledger_two_accounts"),

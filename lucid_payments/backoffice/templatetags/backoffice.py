@@ -9,6 +9,7 @@ from lucid_payments.backoffice import formats
 register = template.Library()
 register.filter("usdt", formats.usdt)
 register.filter("trx", formats.trx)
+register.filter("count", formats.count)
 register.filter("code", formats.code)
 register.filter("moment", formats.moment)
 register.filter("span", formats.span)

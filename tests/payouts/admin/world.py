@@ -222,6 +222,7 @@ LISTS = {
     "/admin/payouts/manualcase/": "payouts",
     "/admin/routers/limitwindow/": "limits",
     "/admin/routers/routerpolicy/": "limits",
+    "/admin/payouts/treasury/": "treasury",
     "/admin/payouts/chainstate/": "chain",
     "/admin/payouts/alarm/": "alarms",
     "/admin/payouts/ledgeraccount/": "ledger",
