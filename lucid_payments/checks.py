@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register, run_checks
+from django.core.checks import CheckMessage, Error, Warning, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 STAGING_NETWORKS = ("shasta", "nile")
@@ -46,6 +46,7 @@ def check_environment(app_configs: Sequence[Any] | None = None, **kwargs: Any) -
             _hosts,
             _banner,
             _fault_points,
+            _metrics,
         )
     return [finding for rule in rules for finding in rule()]
 
@@ -191,4 +192,13 @@ def _fault_points() -> Finding:
             "FAULT_POINTS_FOLDER would let files end or stop our processes.",
             hint="Unset it: the fault seam is for demo and test.",
             id="lucid.E014",
+        )
+
+
+def _metrics() -> Finding:
+    if not settings.METRICS_FOLDER:
+        yield Warning(
+            "Each process counts for itself: GET /metrics shows one worker's share.",
+            hint="Set PROMETHEUS_MULTIPROC_DIR to a folder that web and workers share, emptied when they all start.",
+            id="lucid.W015",
         )

@@ -20,6 +20,14 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
+def emptied_folder(folder: Path) -> Path:
+    """The private folder without the files of an earlier life; folders in it stay."""
+    for file in private_folder(folder).iterdir():
+        if not file.is_dir():
+            file.unlink()
+    return folder
+
+
 def replace_file(file: Path, content: str) -> None:
     """Give `file` the new content, 0600, so that a reader sees the old or the new, never a part."""
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")

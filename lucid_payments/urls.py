@@ -13,6 +13,7 @@ import lucid_payments.backoffice.queue
 import lucid_payments.events.admin
 import payouts.admin
 import routers.admin
+from lucid_payments.api import metrics
 from lucid_payments.backoffice.site import site
 
 # Imported for what they put on the site.
@@ -29,6 +30,8 @@ BACK_OFFICE_PAGES = (
 urlpatterns: list[URLPattern | URLResolver] = [
     path(settings.API_PREFIX, include("lucid_payments.api.urls")),
     path(settings.API_PREFIX, include("payouts.api.urls")),
+    # Also where Prometheus looks by itself.
+    path("metrics", metrics.view),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", site.urls),
 ]

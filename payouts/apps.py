@@ -5,11 +5,12 @@ class PayoutsConfig(AppConfig):
     name = "payouts"
 
     def ready(self) -> None:
+        from lucid_payments.api import metrics as exposed
         from lucid_payments.api.health_checks import register_check
 
         # Acts and checks register themselves.
-        from payouts import acts, checks, health, held, outcomes, signer_ceiling  # noqa: F401
-        from payouts.reconciliation import gauges
+        from payouts import acts, checks, health, held, metrics, outcomes, signer_ceiling  # noqa: F401
+        from payouts.reconciliation.gauges import ReconciliationCollector
         from routers import breakers, ceilings
         from routers import held as waiting
 
@@ -17,5 +18,6 @@ class PayoutsConfig(AppConfig):
         register_check("circuit_breaker", health.circuit_breaker)
         breakers.register_source(outcomes.Attempts())
         waiting.register_source(held.Payouts())
-        gauges.register()
         ceilings.register_source(signer_ceiling.told)
+        exposed.register(metrics.PayoutsCollector())
+        exposed.register(ReconciliationCollector())

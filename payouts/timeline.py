@@ -18,7 +18,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.audit import log
 from lucid_payments.events import outbox
 from lucid_payments.money import to_decimal
-from payouts import batches, paid
+from payouts import batches, metrics, paid
 from payouts.models.attempt import Attempt
 from payouts.models.payout import (
     ENDED,
@@ -74,6 +74,7 @@ def move(steps: Sequence[Step], *, actor: User | str = SYSTEM, at: datetime) -> 
 def record(steps: Iterable[tuple[Step, str]], *, actor: User | str) -> None:
     """The rows that tell of steps: timeline, audit log, outbox. Each comes with the status before it."""
     told = list(steps)
+    metrics.count_accepted(step.payout for step, before in told if not before)
     PayoutTransition.objects.bulk_create(
         PayoutTransition(
             payout=step.payout,
@@ -169,11 +170,13 @@ def _plain(value: Any) -> Any:
 
 
 def _count_ended(steps: Sequence[Step], at: datetime) -> None:
+    ended = [(step.payout, step.to) for step in steps if step.to in metrics.ENDED]
     paid.note_ended(
-        [step.payout for step in steps if step.to == PayoutStatus.CONFIRMED],
-        [step.payout for step in steps if step.to == PayoutStatus.FAILED],
+        [payout for payout, status in ended if status == PayoutStatus.CONFIRMED],
+        [payout for payout, status in ended if status == PayoutStatus.FAILED],
         at=at,
     )
+    metrics.count_ended(ended)
 
 
 def _word(step: Step, before: str) -> str:

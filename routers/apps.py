@@ -6,6 +6,7 @@ class RoutersConfig(AppConfig):
 
     def ready(self) -> None:
         # The acts register themselves, for commands and workers too.
+        from lucid_payments.api import metrics as exposed
         from routers import acts, metrics  # noqa: F401
 
-        metrics.register()
+        exposed.register(metrics.RoutersCollector())

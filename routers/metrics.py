@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -41,7 +40,3 @@ class RoutersCollector(Collector):
                 f"USDT reserved and paid in the global {name} window",
                 value=float(to_decimal(windows[period].used)),
             )
-
-
-def register() -> None:
-    REGISTRY.register(RoutersCollector())

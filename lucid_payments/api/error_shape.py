@@ -15,7 +15,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from lucid_payments.api import errors, json_format
+from lucid_payments.api import errors, json_format, metrics
 from lucid_payments.api.errors import LucidError
 from lucid_payments.api.request_id import request_id_of
 
@@ -67,9 +67,16 @@ def handle(exception: Exception, context: Mapping[str, Any]) -> Response:
     set_rollback()
     request: HttpRequest = context["request"]._request
     error = as_lucid_error(exception)
+    if error.status == 401:
+        metrics.count_refused_authentication(request, by_credentials=_asks_for_credentials(context))
     if error.status >= 500:
         logger.error("request %s failed", request_id_of(request), exc_info=exception)
     return answer(error, request)
+
+
+def _asks_for_credentials(context: Mapping[str, Any]) -> bool:
+    """Where no token is asked for, a 401 is about what the body held."""
+    return not context["view"].authentication_classes
 
 
 def as_lucid_error(exception: Exception) -> LucidError:

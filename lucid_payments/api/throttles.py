@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from lucid_payments.accounts.models import User
-from lucid_payments.api import errors
+from lucid_payments.api import errors, metrics
 from lucid_payments.api.client_address import client_of
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class ContractThrottle(BaseThrottle):
             return
         request._request.META[_META_KEY] = usage
         if usage["should_limit"]:
+            metrics.count_rate_limit_violation(request._request)
             wait = max(1, usage["time_left"])
             details = {"limit": limit, "window": WINDOW, "retry_after": wait}
             raise errors.RateLimited(details, retry_after=wait)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from lucid_payments.accounts.views import JwksView, KeyView, RefreshView, RevokeView, TokenView
+from lucid_payments.api import metrics
 from lucid_payments.api.health import HealthView, LiveView, ReadyView
 from lucid_payments.events.views import EventsView
 
@@ -15,6 +16,7 @@ urlpatterns = [
     path("auth/key", KeyView.as_view()),
     path("auth/jwks.json", JwksView.as_view()),
     path("events", EventsView.as_view()),
+    path("metrics", metrics.view),
     path("health", HealthView.as_view()),
     path("health/live", LiveView.as_view()),
     path("health/ready", ReadyView.as_view()),

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from lucid_payments.accounts import attempts
 from lucid_payments.accounts.models import User
+from lucid_payments.api import metrics
 from lucid_payments.api.client_address import LOCAL, client_of
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.audit import log
@@ -98,6 +99,7 @@ class LoginForm(AdminAuthenticationForm):
     @transaction.atomic
     def _record_refusal(self, name: str, why: str) -> None:
         """Names that no account has aren't kept: people type passwords into the wrong box."""
+        metrics.authentication_failures.labels("back_office").inc()
         account = User.objects.filter(username=name).first()
         log.record(
             "backoffice.login_refused",

@@ -115,8 +115,7 @@ class Demo:
         )
 
     def _applications(self, known: Environments) -> list[Service]:
-        web = [sys.executable, "-m", "gunicorn", "lucid_payments.wsgi:application"]
-        web += [f"--bind=127.0.0.1:{self.port}", "--workers=2", "--threads=4", "--no-control-socket"]
+        web = web_command(self.port)
         celery = [sys.executable, "-m", "celery", "-q", "-A", "lucid_payments.celery:app"]
         worker = [*celery, "worker", "-Q", "release,send,watch,default", "--concurrency=2", "-n", "worker@%h"]
         signer = [*celery, "worker", "-Q", "sign", "--pool=solo", "-n", "signer@%h"]
@@ -152,6 +151,13 @@ class Demo:
             "",
         ):
             supervisor.output.say(line)
+
+
+def web_command(port: int) -> list[str]:
+    """The web process on this machine's `port`: two workers of four threads."""
+    command = [sys.executable, "-m", "gunicorn", "lucid_payments.wsgi:application"]
+    command += ["--config=python:lucid_payments.web_server", f"--bind=127.0.0.1:{port}"]
+    return [*command, "--workers=2", "--threads=4", "--no-control-socket"]
 
 
 def manage(environment: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from lucid_payments.embedded.postgres import APP_ROLE, OWNER, EmbeddedPostgres
 from lucid_payments.embedded.refusal import CannotStart
 from lucid_payments.embedded.valkey import EmbeddedValkey
-from lucid_payments.private_files import private_folder, replace_file, secret_file
+from lucid_payments.private_files import emptied_folder, private_folder, replace_file, secret_file
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ def environments(
         "SECRET_KEY_FILE": str(secret_file(secrets / "django")),
         "JWT_KEYS_DIR": str(secrets / "jwt"),
         "AUDIT_SEAL_KEY_FILE": str(secret_file(secrets / "audit-seal")),
+        # Emptied at each start: what processes of an earlier one counted is over.
+        "PROMETHEUS_MULTIPROC_DIR": str(emptied_folder(home / "metrics")),
         "TRON_NETWORK": "devnet",
         "TRON_NODES": _nodes(devnet_ports),
         "TREASURY_ADDRESS": (secrets / "treasury-address").read_text().strip(),

@@ -21,7 +21,7 @@ from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView, caller
 from lucid_payments.money import to_decimal
-from payouts import batches
+from payouts import batches, metrics
 from payouts.api import estimates, forecast
 from payouts.api.representation import shown_attempt, with_what_is_shown
 from payouts.api.serializers import BatchSerializer
@@ -38,7 +38,11 @@ class BatchesView(LucidView):
     rate_limits = {"POST": 5}
 
     def post(self, request: Request) -> HttpResponse:
-        return idempotency.run_once(request._request, caller(request), lambda: self._create(request))
+        try:
+            return idempotency.run_once(request._request, caller(request), lambda: self._create(request))
+        except Exception:
+            metrics.count_refused(getattr(request, "_full_data", None))
+            raise
 
     def _create(self, request: Request) -> Answer:
         user = caller(request)

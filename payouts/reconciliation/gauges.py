@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -40,7 +39,3 @@ class ReconciliationCollector(Collector):
                 "USDT on chain less in the books, when last compared",
                 value=float(to_decimal(last.chain_usdt - last.books_usdt)),
             )
-
-
-def register() -> None:
-    REGISTRY.register(ReconciliationCollector())
