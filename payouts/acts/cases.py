@@ -67,7 +67,7 @@ class EvidenceAct(Act):
             "Evidence": f"{subject.pk}, of {subject.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
             "It shows": f"{Conclusion(subject.conclusion).label}. {subject.sentence}",
             "Blocks searched": f"{search.first_block} to {last}",
-            "Searched for": search.asked_by.get_username() if search.asked_by else "the system",
+            "Search asked by": search.asked_by.get_username() if search.asked_by else "the system",
         }
         facts |= {f"Node {said['node']}": words_of(said) for said in subject.told}
         if search.elsewhere:
@@ -267,12 +267,9 @@ class BookUnknown(EvidenceAct):
 
     def consequences(self, subject: Evidence, data: Mapping[str, Any]) -> list[str]:
         found = subject.facts.get("unknown", [])
-        told = [
-            f"{leaving['txid']} (block {leaving['block_number']}): "
-            f"{formats.usdt(sum(amount for _, amount in leaving['moved']))} USDT and"
-            f" {formats.trx(leaving['trx'] + leaving['fee'])} TRX are booked."
-            for leaving in found
-        ] or ["Nothing is booked: the treasury holds what the books say."]
+        told = [_booking(leaving) for leaving in found] or [
+            "Nothing is booked: the treasury holds what the books say."
+        ]
         told.append(
             "The watcher states again that all that left is in our books, once nothing else is missing."
         )
@@ -327,6 +324,12 @@ def _attempt(subject: Evidence) -> Attempt:
 
 def _usdt(subject: Evidence) -> int:
     return sum(amount for leaving in subject.facts["unknown"] for _, amount in leaving["moved"])
+
+
+def _booking(leaving: Mapping[str, Any]) -> str:
+    went = "".join(f"{formats.usdt(amount)} USDT to {to} and " for to, amount in leaving["moved"])
+    burned = formats.trx(leaving["trx"] + leaving["fee"])
+    return f"{leaving['txid']} (block {leaving['block_number']}): {went}{burned} TRX are booked as gone."
 
 
 def _given_back(subject: Evidence) -> list[str]:

@@ -52,7 +52,10 @@ def test_a_theft_is_found_by_the_system_s_own_search(world: World) -> None:
 def test_two_people_book_it_and_the_statement_is_whole_again(world: World, account: str) -> None:
     case = stolen(world)
     by = hands(world)
-    assert by.both("case.book", case.searches.get().evidence, account=account).status_code == 302
+    evidence = case.searches.get().evidence
+    page = by.first.client.get(f"/admin/act/case.book/{evidence.pk}/").content.decode()
+    assert f"7.00 USDT to {THIEF} and" in page
+    assert by.both("case.book", evidence, account=account).status_code == 302
     case.refresh_from_db()
     assert case.end == "booked"
     row = UnknownTransfer.objects.get()
