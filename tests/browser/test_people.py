@@ -82,7 +82,7 @@ def test_an_account_is_made_by_two(office: Office) -> None:
     office.users["second"] = world.user("admin", name="second")
     page = office.page
     office.log_in("admin")
-    page.get_by_role("link", name="People").click()
+    page.get_by_role("link", name="People", exact=True).click()
     check(office, "people")
     page.get_by_role("link", name="Create an account").click()
     check(office, "create")
