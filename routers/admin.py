@@ -7,23 +7,29 @@ from typing import Any, Final
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, Case, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from lucid_payments.backoffice import banners, formats, overview, sessions
+from lucid_payments import clock
+from lucid_payments.accounts.models import User
+from lucid_payments.backoffice import acts, banners, formats, overview, sessions
 from lucid_payments.backoffice.banners import Banner, Level
 from lucid_payments.backoffice.filters import ChoiceFilter, DaysFilter
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import READING, RecordAdmin
 from lucid_payments.backoffice.site import site
+from lucid_payments.money import format_usdt
 from routers import now, policy_admin  # noqa: F401 - which registers its own page
 from routers.acts import words
+from routers.acts.break_glass import REVIEW, window_words
 from routers.breakers import all_breakers
 from routers.choices import RouterType
-from routers.models import GLOBAL, BreakerState, KillSwitch, LimitWindow, WindowScope
+from routers.limits import break_glass
+from routers.models import GLOBAL, BreakerState, KillSwitch, LimitWindow, WindowPeriod, WindowScope
 
 _TO_PAGE: Final = "See limits and breakers"
 
@@ -49,10 +55,30 @@ def _breaker_banners() -> Iterator[Banner]:
             yield Banner(level, title, row.detail, words.page_url(), _TO_PAGE)
 
 
+@banners.register
+def _break_glass_banners() -> Iterator[Banner]:
+    now = clock.now()
+    for row in break_glass.lasting(now):
+        text = (
+            f"{row.actor_label} alone let {format_usdt(row.amount)} USDT through on top: {window_words(row)}, until "
+            f"{row.ends_at:%H:%M} UTC. {row.reason}"
+        )
+        yield Banner(Level.WARNING, "Break-glass in use", text, words.page_url(), _TO_PAGE)
+    for row in break_glass.unreviewed().filter(ends_at__lte=now):
+        text = (
+            f"{window_words(row)}, by {row.actor_label}: another administrator says whether it was justified, by "
+            f"{row.review_due:%Y-%m-%d %H:%M} UTC."
+        )
+        overdue = row.review_due < now
+        level = Level.STOPPED if overdue else Level.WARNING
+        title = "Break-glass review overdue" if overdue else "Break-glass waits for its review"
+        yield Banner(level, title, text, acts.url(REVIEW.kind, row.pk), "Review it")
+
+
 class PeriodFilter(ChoiceFilter):
     title = "Period"
     parameters = ("period",)
-    options = list(now.PERIODS.items())
+    options = [(period.value, period.label) for period in reversed(WindowPeriod)]
 
 
 class ScopeFilter(ChoiceFilter):
@@ -61,9 +87,14 @@ class ScopeFilter(ChoiceFilter):
     options = [
         (WindowScope.GLOBAL.value, "All payouts"),
         *((router, words.ROUTERS[router]) for router in RouterType),
+        (WindowScope.RECIPIENT.value, "One recipient"),
+        (WindowScope.CREATOR.value, "One creator"),
+        (WindowScope.SUBJECT.value, "One node, attested"),
     ]
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value in (WindowScope.RECIPIENT, WindowScope.CREATOR, WindowScope.SUBJECT):
+            return queryset.filter(scope=value)
         return queryset.filter(key="" if value == WindowScope.GLOBAL else value)
 
 
@@ -87,6 +118,13 @@ class LimitWindowAdmin(RecordAdmin):
         "free_shown",
     )  # fmt: skip
     list_filter = (ScopeFilter, PeriodFilter, StartFilter)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LimitWindow]:
+        """With the name of the account that a creator's window is of."""
+        creator = User.objects.filter(pk=Cast(OuterRef("key"), BigIntegerField())).values("username")
+        name = Case(When(scope=WindowScope.CREATOR, then=Subquery(creator)), default=Value(""))
+        rows: QuerySet[LimitWindow] = super().get_queryset(request).annotate(creator_name=name)
+        return rows
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -115,7 +153,10 @@ class LimitWindowAdmin(RecordAdmin):
     def for_shown(self, window: LimitWindow) -> str:
         """A recipient's window is keyed by router and address, a creator's by the account's number."""
         if window.scope == WindowScope.CREATOR:
-            return f"Created by account no. {window.key}"
+            name = getattr(window, "creator_name", "")
+            return f"Created by {name}" if name else f"Created by account no. {window.key}"
+        if window.scope == WindowScope.SUBJECT:
+            return f"Node {window.key}, attested"
         if window.scope == WindowScope.RECIPIENT:
             router, address = window.key.split()
             return f"{words.SCOPES[router]}, to {address}"
@@ -123,7 +164,7 @@ class LimitWindowAdmin(RecordAdmin):
 
     @admin.display(description="Period")
     def period_shown(self, window: LimitWindow) -> str:
-        return now.PERIODS[window.period]
+        return window.get_period_display()
 
     @admin.display(description="Starts (UTC)")
     def starts_shown(self, window: LimitWindow) -> SafeString | str:

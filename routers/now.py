@@ -12,12 +12,28 @@ from lucid_payments.backoffice.acts import Button
 from lucid_payments.backoffice.formats import Tone
 from routers import breakers, ceilings, held, limits
 from routers.acts import words
+from routers.acts.break_glass import BREAK, REVIEW, window_words
 from routers.acts.breakers import CLOSE, HALF_OPEN, OPEN
 from routers.acts.killswitch import PULL, RELEASE
 from routers.acts.waivers import RESETS, Running, key_of
-from routers.limits import Slot
-from routers.models import GLOBAL, Breaker, BreakerEvent, BreakerState, KillSwitch, LimitWindow, WindowPeriod
+from routers.limits import Slot, break_glass
+from routers.models import (
+    GLOBAL,
+    Breaker,
+    BreakerEvent,
+    BreakerState,
+    BreakGlass,
+    KillSwitch,
+    LimitWindow,
+    WindowPeriod,
+)
 
+# Whose limits, beside those of everybody and of a router, hold what waits.
+OTHERS: Final = {
+    "recipient_limit": "The limit of one recipient",
+    "creator_limit": "The limit of one creator",
+    "subject_limit": "A node's attested limit",
+}
 PERIODS: Final = {WindowPeriod.HOUR.value: "Hour", WindowPeriod.DAY.value: "Day"}
 _HOLDS: Final = {WindowPeriod.HOUR.value: "hourly_limit", WindowPeriod.DAY.value: "daily_limit"}
 _TONES: Final = {
@@ -76,9 +92,21 @@ class BreakerLine:
     buttons: list[Button]
 
 
-def bars(scopes: tuple[str, ...] = tuple(words.SCOPES)) -> list[Bar]:
-    """The windows of this hour and this day, for all payouts and for each router."""
-    now, sums = clock.now(), held.totals()
+@dataclass(frozen=True, slots=True)
+class Glass:
+    """Break-glass: why nobody may use it now, or the hours it is offered for; what it lets through; what to review."""
+
+    refusal: str
+    offered: list[tuple[str, Button]]
+    lasting: list[tuple[str, BreakGlass]]
+    reviews: list[tuple[str, BreakGlass, Button]]
+
+
+def bars(
+    scopes: tuple[str, ...] = tuple(words.SCOPES), sums: dict[tuple[str, str], held.Sum] | None = None
+) -> list[Bar]:
+    """The windows of this hour and this day, for all payouts and for each router. `sums` as `held.totals` says."""
+    now, sums = clock.now(), held.totals() if sums is None else sums
     found = {(slot.key, slot.period): (slot, window) for slot, window in limits.room(now).windows.items()}
     made = []
     for scope in scopes:
@@ -97,13 +125,16 @@ def kill_switch() -> KillSwitch | None:
 
 def build(user: Any) -> dict[str, Any]:
     """The whole of it, with the buttons that `user` may press."""
-    sums, shown, rows = held.totals(), bars(), breakers.all_breakers()
+    sums, rows = held.totals(), breakers.all_breakers()
+    shown = bars(sums=sums)
     return {
         "at": clock.now(),
         "switches": [Switch(words.SCOPES[row.scope], row, _switch_button(row, user)) for row in _in_order()],
         "breakers": [_line(rows[router], sums, user) for router in words.ROUTERS],
         "bars": shown,
         "resets": [(bar.name, _reset_button(bar, user)) for bar in shown],
+        "held_by_others": [(name, _held_by(sums, reason)) for reason, name in OTHERS.items()],
+        "glass": _glass(shown, user),
         "ceilings": [(words_, ceilings.ceiling(period)) for period, words_ in PERIODS.items()],
     }
 
@@ -119,6 +150,24 @@ def _switch_button(row: KillSwitch, user: Any) -> Button:
 
 def _reset_button(bar: Bar, user: Any) -> Button:
     return acts.button(RESETS[bar.slot.period].kind, key_of(bar.slot), user, Running(bar.slot, bar.window))
+
+
+def _glass(shown: list[Bar], user: Any) -> Glass:
+    now = clock.now()
+    refusal = break_glass.why_not(now)
+    hours = [bar for bar in shown if bar.slot.period == WindowPeriod.HOUR and not refusal]
+    return Glass(
+        refusal=refusal,
+        offered=[
+            (bar.name, acts.button(BREAK.kind, key_of(bar.slot), user, Running(bar.slot, bar.window)))
+            for bar in hours
+        ],
+        lasting=[(window_words(row), row) for row in break_glass.lasting(now)],
+        reviews=[
+            (window_words(row), row, acts.button(REVIEW.kind, row.pk, user, row))
+            for row in break_glass.unreviewed()
+        ],
+    )
 
 
 def _held_by(sums: dict[tuple[str, str], held.Sum], hold: str, router: str | None = None) -> held.Sum:

@@ -18,6 +18,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
 from lucid_payments.backoffice.models import ActState, TwoPersonAct
 
+NOTE_TASK: Final = "lucid_payments.backoffice.tasks.mail_note"
 TASK: Final = "lucid_payments.backoffice.tasks.mail_waiting_act"
 SUBJECT: Final = "Lucid Payments: an act waits for a second person"
 BODY: Final = (
@@ -38,6 +39,24 @@ def ask_for_second_person(act: TwoPersonAct, roles: Collection[Role]) -> None:
     transaction.on_commit(
         lambda: nudge.send_each(TASK, number=number, addresses=addresses) if addresses else None, robust=True
     )
+
+
+def tell(roles: Collection[Role], *, subject: str, body: str) -> None:
+    """Mail everybody of these roles once the transaction has committed; nothing where no mail server is set."""
+    if not settings.EMAIL_HOST:
+        return
+    who = User.objects.filter(role__in=roles, is_active=True).exclude(email="")
+    note = {"subject": subject, "body": body, "addresses": sorted(who.values_list("email", flat=True))}
+    transaction.on_commit(lambda: nudge.send_each(NOTE_TASK, **note), robust=True)
+
+
+def mail_note(subject: str, body: str, addresses: Collection[str]) -> None:
+    """One mail a person, so that nobody reads the others' addresses."""
+    for address in addresses:
+        try:
+            send_mail(subject, body, None, [address])
+        except OSError as error:
+            logger.warning("mail not sent", extra={"error": type(error).__name__, "subject": subject})
 
 
 def mail(number: int, addresses: Collection[str]) -> None:

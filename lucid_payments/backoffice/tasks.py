@@ -19,6 +19,11 @@ def mail_waiting_act(number: int, addresses: list[str]) -> None:
 
 
 @shared_task(queue="default")
+def mail_note(subject: str, body: str, addresses: list[str]) -> None:
+    notices.mail_note(subject, body, addresses)
+
+
+@shared_task(queue="default")
 def forget() -> None:
     tokens.forget()
     attempts.forget()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import expect
+from pytest_django import Settings
 
+from lucid_payments import clock
 from routers import breakers, killswitch
 from routers.models import TripCause
 from tests.browser.conftest import DESK, PHONE, Office
@@ -76,3 +80,33 @@ def test_a_page_that_stands_open_follows_by_itself(office: Office) -> None:
     page.context.clear_cookies()
     page.clock.run_for(10_000)
     expect(page.get_by_role("status")).to_contain_text("Not refreshed: these figures are old.")
+
+
+def test_one_breaks_the_glass_and_another_reviews_it(office: Office, settings: Settings) -> None:
+    settings.BREAK_GLASS = True
+    office.users["second"] = world.user("admin", name="second")
+    page = office.page
+    office.log_in("admin")
+    office.go(PAGE)
+    page.get_by_role("link", name="Break the glass").first.click()
+    check(office)
+    page.get_by_label("USDT on top of the cap").fill("100")
+    page.get_by_label("Reason").fill("the ambulance must be paid, and nobody else answers")
+    page.get_by_role("button", name="Break the glass").click()
+    assert office.heading == "Limits and breakers"
+    everywhere = page.get_by_label("What everybody must know now")
+    expect(everywhere).to_contain_text("Break-glass in use.")
+    check(office)
+    page.get_by_role("button", name="Log out").click()
+
+    clock.freeze(clock.now() + timedelta(hours=1))
+    office.log_in("second")
+    expect(everywhere).to_contain_text("Break-glass waits for its review.")
+    page.get_by_role("link", name="Review it").click()
+    check(office)
+    page.get_by_label("Verdict").select_option("Justified")
+    page.get_by_label("Reason").fill("I was on the train, and it had to be done")
+    page.get_by_role("button", name="Record the verdict").click()
+    assert office.heading == "Limits and breakers"
+    expect(page.get_by_role("main")).not_to_contain_text("Waiting for a review")
+    assert office.wrong == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -172,3 +173,38 @@ def test_each_window_says_whose_it_is(admin: Desk) -> None:
 
     assert f"Router V0, to {address}" in page
     assert "Created by account no. 7" in page
+
+
+def test_a_creator_s_window_names_the_account_and_a_node_s_the_node(admin: Desk) -> None:
+    creator = world.user("service", name="partner-berlin")
+    for scope, key, period in (("creator", str(creator.pk), "day"), ("subject", "node-7", "month")):
+        LimitWindow.objects.create(scope=scope, key=key, period=period, starts_at=NOON, cap=1)
+
+    page = text(admin)
+
+    assert "Created by partner-berlin Day" in page
+    assert "Node node-7, attested Month" in page
+    for kind in ("creator", "subject"):
+        assert text(admin, f"{PAGE}?for={kind}").count("2026-07-15 12:30:00 0.000001") == 1
+
+
+def test_what_the_limits_of_one_hold(admin: Desk) -> None:
+    service = world.user("service")
+    for reason, amount in (("recipient_limit", 3), ("creator_limit", 4), ("subject_limit", 5)):
+        world.payout(service, hold=reason, amount=amount * USDT, due_at=NOON)
+
+    page = text(admin)
+
+    assert "The limit of one recipient holds 1 held payout, 3.00 USDT" in page
+    assert "The limit of one creator holds 1 held payout, 4.00 USDT" in page
+    assert "A node's attested limit holds 1 held payout, 5.00 USDT" in page.replace("&#x27;", "'")
+
+
+def test_it_asks_the_database_as_often_however_much_is_held(
+    admin: Desk, django_assert_max_num_queries: Any
+) -> None:
+    service = world.user("service")
+    for number in range(40):
+        world.payout(service, hold="hourly_limit", amount=USDT + number, due_at=NOON)
+    with django_assert_max_num_queries(45):
+        markup(admin, PART)
