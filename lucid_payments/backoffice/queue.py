@@ -159,6 +159,8 @@ class TwoPersonActAdmin(RecordAdmin):
         over = row.is_over(now)
         act = acts.of_kind(row.kind)
         changed = not over and _changed(row)
+        # What came too late says so, whether it still waits or nobody confirmed it.
+        instead = _instead(row) if row.state in (ActState.ASKED, ActState.EXPIRED) else None
         return {
             "title": f"{act.title}: {row.subject_label}",
             "act": act,
@@ -166,7 +168,8 @@ class TwoPersonActAdmin(RecordAdmin):
             "changes": [] if over or changed else _changes(row),
             "consequences": [] if over or changed else _consequences(row),
             "changed": changed,
-            "instead": None if over else _instead(row),
+            "instead": instead,
+            "ended": act.facts(act.find(row.subject_key)).items() if instead else (),
             "over": over,
             "state_words": "Expired" if over and row.state == ActState.ASKED else row.get_state_display(),
             "state_tone": Tone.QUIET if over and row.state == ActState.ASKED else TONES[ActState(row.state)],

@@ -58,6 +58,8 @@ class Reset(Act):
 
     def find(self, key: str) -> Running:
         slot = self._slot(key)
+        if slot.ends_at <= clock.now() and (ended := windows.ended(slot)) is not None:
+            return Running(slot, ended)
         return Running(slot, windows.read({slot: waivers.cap_in_force(slot)})[slot])
 
     def lock(self, key: str) -> Running:

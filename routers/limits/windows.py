@@ -119,6 +119,12 @@ def read(caps: Mapping[Slot, int]) -> dict[Slot, LimitWindow]:
     return {slot: found.get(slot) or _window(slot, caps[slot]) for slot in slots}
 
 
+def ended(slot: Slot) -> LimitWindow | None:
+    """A window that is over, with the cap it had; None where nothing was ever counted in it."""
+    named = {name: getattr(slot, name) for name in ("scope", "key", "period", "starts_at")}
+    return LimitWindow.objects.filter(**named).first()
+
+
 def lock(caps: Mapping[Slot, int]) -> dict[Slot, LimitWindow]:
     """These windows with the cap in force, their rows made where missing and locked until the transaction ends.
 

@@ -346,6 +346,16 @@ def test_confirmed_after_its_window_ended_it_says_so_and_offers_the_current_one(
     assert stand() == before
     late = first.client.get(acts.url(kind, key))
     assert (late.status_code, acts.url(kind, offered) in late.content.decode()) == (403, True)
+    set_policy(hourly_limit=77 * USDT, daily_limit=88 * USDT)
+    cap = "1,000.00" if kind == "limit.reset_hour" else "10,000.00"
+    for path in (acts.url(kind, key), f"/admin/backoffice/twopersonact/{row.pk}/"):
+        ended = text(first, path).partition("As it ended")[2]
+        assert f"Cap {cap} USDT Waived on top 0.00 USDT Posted 400.00 USDT" in ended, "its own figures"
+    clock.freeze(NOON + later + timedelta(hours=2))
+    assert (
+        acts.url(kind, offered).partition("@")[0]
+        in second.client.get(f"/admin/backoffice/twopersonact/{row.pk}/").content.decode()
+    ), "and when nobody confirmed it, too"
     assert LimitWindow.objects.count() == 1, "looking makes no window"
 
 
