@@ -146,7 +146,7 @@ def _scan_solid(state: ChainState) -> None:
     ):
         block = pool().first(lambda node, at=number: node.block(at, solid=True))  # type: ignore[misc]
         if block is None:
-            return
+            break
         if state.solid_scanned_id and block.header.parent_id != state.solid_scanned_id:
             log.error("solid block %s doesn't follow the one read before it; asked again", number)
             state.solid_scanned_id = ""
@@ -157,18 +157,18 @@ def _scan_solid(state: ChainState) -> None:
         if block.transactions:
             state.control_txid = block.transactions[-1].txid
         state.solid_scanned, state.solid_scanned_id = number, block.header.block_id
+        state.control_block = number
     _save_solid(state)
 
 
 def _jump(state: ChainState) -> None:
     """After a long absence: every open attempt by id, then go on from the solid head.
 
-    Which non-empty block is the last among those jumped over, nobody has seen.
+    Which non-empty block is the last among those jumped over, nobody has seen: the control stays as of where it was.
     """
     for attempt in Attempt.objects.filter(state__in=UNRESOLVED).select_related("payout", "payout__creator"):
         verdicts.settle_by_id(attempt)
     state.solid_scanned, state.solid_scanned_id = state.solid_number, state.solid_id
-    state.control_txid = ""
     _save_solid(state)
 
 
@@ -178,6 +178,7 @@ def _save_solid(state: ChainState) -> None:
             solid_scanned=state.solid_scanned,
             solid_scanned_id=state.solid_scanned_id,
             control_txid=state.control_txid,
+            control_block=state.control_block,
         )
 
 

@@ -16,14 +16,17 @@ from payouts.models.attempt import Attempt
 from payouts.models.chain import ChainState, OrphanSignature, OrphanState
 from payouts.settlement import Outcome
 from payouts.tron.answers import SUCCESS, BlockHeader, TransactionInfo
-from payouts.tron.errors import NodeError
+from payouts.tron.errors import BadAnswer, NodeError
 from payouts.tron.node import Node
 from payouts.tron.transfer import TransferIntent
 from payouts.tron.verdict import AbsenceRound, Finding, Settled, agree, is_dead, judge
 
 log = logging.getLogger(__name__)
-# How far back a control transaction is looked for: an hour of blocks.
+# How far back a control transaction is looked for where none was ever seen: an hour of blocks.
 LOOK_BACK = 1_200
+# A busy network has one in the newest of these.
+NEWEST = 20
+BLOCKS_A_ROUND = 300
 
 
 def intent_of(attempt: Attempt) -> TransferIntent:
@@ -85,24 +88,40 @@ def bury(attempt: Attempt, control_txid: str) -> bool:
 def control(state: ChainState) -> str:
     """The txid of the last non-empty solid block, which a node that can prove an absence must find; else "".
 
-    The block scan knows it as far as it has come; from there to the solid head, and where it knows none, blocks
-    are searched backwards. An older one than the last proves nothing: look-ups may stand between the two.
+    The block scan knows it as far as it has come. Blocks that it jumped over are searched: the newest few first,
+    then, where nobody transacts, upwards from what is known, so many a round. An older one than the last proves
+    nothing: look-ups may stand between the two.
     """
-    known = state.control_txid
-    lowest = state.solid_scanned if known else 0
-    for number in range(state.solid_number, max(lowest, state.solid_number - LOOK_BACK), -1):
-        try:
-            block = chain.pool().first(lambda node, at=number: node.block(at, solid=True))  # type: ignore[misc]
-        except NodeError:
-            return ""
-        if block is None:
-            # Its head is ahead of its look-ups: what they don't find may well be there.
-            return ""
-        if block.transactions:
-            state.control_txid = block.transactions[-1].txid
-            ChainState.objects.filter(pk=1).update(control_txid=state.control_txid)
-            break
-    return state.control_txid
+    known_to = state.control_block if state.control_txid else max(0, state.solid_number - LOOK_BACK)
+    first = max(known_to, state.solid_number - NEWEST) if state.control_txid else known_to
+    newest, rest = range(state.solid_number, first, -1), range(known_to + 1, first + 1)
+    try:
+        found = next(filter(None, map(_last_txid, newest)), "")
+        if found or not rest:
+            return _note_control(state, found or state.control_txid, state.solid_number)
+        chunk = rest[:BLOCKS_A_ROUND]
+        for number in chunk:
+            found = _last_txid(number) or found
+    except NodeError:
+        return ""
+    _note_control(state, found or state.control_txid, chunk[-1])
+    return state.control_txid if chunk[-1] == rest[-1] else ""
+
+
+def _last_txid(number: int) -> str:
+    """The last transaction of a solid block; "" where it holds none. Raises NodeError, for a missing block too."""
+    block = chain.pool().first(lambda node: node.block(number, solid=True))
+    if block is None:
+        # The node's head is ahead of its look-ups: what they don't find may well be there.
+        raise BadAnswer("NO_BLOCK", f"Solid block {number} is missing below the solid head.")
+    return block.transactions[-1].txid if block.transactions else ""
+
+
+def _note_control(state: ChainState, txid: str, number: int) -> str:
+    """Keep the control: the last as of solid block `number`."""
+    state.control_txid, state.control_block = txid, number
+    ChainState.objects.filter(pk=1).update(control_txid=txid, control_block=number)
+    return txid
 
 
 def judge_orphan(orphan: OrphanSignature, state: ChainState) -> None:

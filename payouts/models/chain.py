@@ -36,6 +36,7 @@ class ChainState(models.Model):
     head_scanned = models.BigIntegerField(default=0)
     solid_scanned = models.BigIntegerField(default=0)
     control_txid = models.CharField(max_length=64, blank=True, help_text="of the last non-empty solid block")
+    control_block = models.BigIntegerField(default=0, help_text="the last as of this solid block")
 
     solid_scanned_id = models.CharField(max_length=64, blank=True)
     foreign_txid = models.CharField(max_length=64, blank=True, help_text="left the treasury and isn't ours")

@@ -237,6 +237,24 @@ def test_the_control_is_found_on_a_chain_where_nobody_else_transacts(world: Worl
     assert state_of(payout) == "dead"
 
 
+def test_the_control_is_found_again_after_a_jump_over_blocks_in_which_nobody_transacts(world: World) -> None:
+    """More than an hour since the last transaction, and a solid head that stood for half of it."""
+    world.create(to=RECIPIENTS[1])
+    world.tick()
+    world.step(25)
+    for _ in range(14):
+        world.step(60)
+    world.pass_by(3)
+    payout = unseen(world)
+    world.devnet.stall()
+    for _ in range(10):
+        world.step(60)
+    world.devnet.stall(False)
+    for _ in range(6):
+        world.step(21)
+    assert state_of(payout) == "dead"
+
+
 @pytest.mark.parametrize("stale", ["walletsolidity/get*by*", "walletsolidity/gettransaction*"])
 def test_fresh_heads_over_stale_look_ups_prove_no_absence(world: World, stale: str) -> None:
     """Both providers' balancers answer the head from one machine and look-ups from another, far behind.
