@@ -10,6 +10,7 @@ class PayoutsConfig(AppConfig):
 
         # Acts and checks register themselves.
         from payouts import acts, checks, health, held, metrics, outcomes, signer_ceiling  # noqa: F401
+        from payouts.reconciliation import acts as reconciling  # noqa: F401
         from payouts.reconciliation.gauges import ReconciliationCollector
         from routers import breakers, ceilings
         from routers import held as waiting

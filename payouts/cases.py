@@ -77,13 +77,14 @@ def sweep(state: ChainState) -> None:
 
 
 @transaction.atomic
-def open_unknown(*, txid: str, amount: int, state: ChainState, sentence: str) -> None:
+def open_unknown(*, txid: str, amount: int, state: ChainState, sentence: str, block: int = 0) -> None:
     """Value left the treasury that isn't ours: by this transaction, or, without one, by the balance alone.
 
-    `amount`: base units missing, 0 where a transaction tells and the balance doesn't.
+    `amount`: base units missing, 0 where a transaction tells and the balance doesn't. `block`: the transaction's,
+    where it isn't the one that the watcher has just seen.
     """
     if txid:
-        first = last = state.foreign_block
+        first = last = block or state.foreign_block
         if ManualCase.objects.filter(kind=CaseKind.UNKNOWN_TRANSFER, txid=txid).exists():
             return
     else:

@@ -1,5 +1,23 @@
 """The back office's pages on payouts; importing this puts them on the site."""
 
-from payouts.admin import alarms, cases, chain, ledger, overview, payout_list, treasury
+from payouts.admin import (
+    alarms,
+    cases,
+    chain,
+    ledger,
+    overview,
+    payout_list,
+    reconciliation,
+    treasury,
+)
 
-__all__ = ["alarms", "cases", "chain", "ledger", "overview", "payout_list", "treasury"]
+__all__ = [
+    "alarms",
+    "cases",
+    "chain",
+    "ledger",
+    "overview",
+    "payout_list",
+    "reconciliation",
+    "treasury",
+]

@@ -7,11 +7,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db.models import F, Max, Q, QuerySet, Sum
 
 from payouts import ledger
 from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
-from payouts.models.cases import CaseEnd, ManualCase
+from payouts.models.cases import CaseEnd, ManualCase, UnknownTransfer
 from payouts.models.cases import CaseKind as ManualKind
 from payouts.models.chain import OrphanSignature, OrphanState
 from payouts.models.ledger import Currency, LedgerAccount, LedgerTransfer, TransferKind
@@ -19,8 +19,8 @@ from payouts.models.payout import PayoutStatus
 from payouts.models.reconciliation import CaseKind, ReconciliationCase
 
 _OURS = (ledger.TREASURY, ledger.TREASURY_TRX)
-# What comes back from these was booked as gone by mistake; deposits are no part of a transaction that pays.
-_CORRECTED_FROM = (ledger.SUSPENSE, ledger.FEES)
+# What comes in is no part of what a transaction took out; what comes back from anywhere else corrects it.
+_DEPOSITS = (ledger.DEPOSITS, ledger.DEPOSITS_TRX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class _Sum:
 def posted() -> QuerySet[LedgerTransfer]:
     """Ledger rows that say that a transaction moved the treasury's money."""
     return LedgerTransfer.objects.filter(
-        Q(credit__name__in=_OURS) | Q(debit__name__in=_OURS, credit__name__in=_CORRECTED_FROM),
+        Q(credit__name__in=_OURS) | Q(debit__name__in=_OURS) & ~Q(credit__name__in=_DEPOSITS),
         kind__in=(TransferKind.POST, TransferKind.DIRECT),
     ).exclude(txid="")
 
@@ -183,9 +183,14 @@ def expected(block_number: int) -> Expected:
 
 def deposits() -> tuple[int, int]:
     """What was ever booked as deposits: base units and sun."""
-    rows = LedgerAccount.objects.filter(name__in=(ledger.DEPOSITS, ledger.DEPOSITS_TRX))
+    rows = LedgerAccount.objects.filter(name__in=_DEPOSITS)
     totals = dict(rows.values_list("name", "credits_posted"))
     return totals[ledger.DEPOSITS], totals[ledger.DEPOSITS_TRX]
+
+
+def has_case(txid: str) -> bool:
+    """Whether a case has told of this transaction, so that `expected` leaves out what isn't booked of it."""
+    return ReconciliationCase.objects.filter(txid=txid).exists()
 
 
 def _locked_holdings() -> dict[str, int]:
@@ -198,7 +203,17 @@ def _balance_cases(currency: Currency) -> int:
     cases = ReconciliationCase.objects.filter(
         kind=CaseKind.BALANCE_DIFFERS, currency=currency, booking__isnull=True
     )
-    return int(cases.aggregate(sum=Sum("difference"))["sum"] or 0)
+    return sum(case.difference for case in cases if not is_settled(case))
+
+
+def is_settled(case: ReconciliationCase) -> bool:
+    """Whether a balance's difference was booked: by its own act, or as unknown transfers that two people found."""
+    if case.booking_id is not None:
+        return True
+    since = UnknownTransfer.objects.filter(at__gte=case.opened_at)
+    found = since.aggregate(usdt=Sum("amount"), trx=Sum(F("trx") + F("fee")))
+    gone = found["usdt"] if case.currency == Currency.USDT else found["trx"]
+    return (gone or 0) >= -case.difference
 
 
 def _transaction_cases() -> tuple[int, int]:

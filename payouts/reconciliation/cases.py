@@ -15,6 +15,8 @@ from lucid_payments.audit import log as audit
 from lucid_payments.events import outbox
 from lucid_payments.money import format_usdt
 from payouts import alarms, gates, ledger
+from payouts import cases as for_people
+from payouts.models.chain import ChainState
 from payouts.models.ledger import Currency, LedgerTransfer
 from payouts.models.reconciliation import CaseKind, CaseState, ReconciliationCase, ReconciliationRun
 from payouts.reconciliation import books
@@ -26,6 +28,9 @@ from routers import killswitch
 log = logging.getLogger(__name__)
 ALARM: Final = "reconciliation_difference"
 ACTOR: Final = "reconciliation"
+# Value that left and isn't ours is found and booked in the queue of what needs people, by their evidence.
+BOOKED_ELSEWHERE: Final = (CaseKind.UNKNOWN_OUTGOING,)
+ELSEWHERE: Final = "Two people book what left where it needs people; this case is closed by that."
 
 
 def require_signer(found: Iterable[Difference], balance: int = 0) -> None:
@@ -64,7 +69,7 @@ def open_balance(
     )
     _tell(case, f"The treasury holds {format_usdt(-difference)} {currency} less than the books say.")
     if currency == Currency.USDT:
-        _stop(f"{format_usdt(-difference)} USDT left the treasury that nothing explains (case {case.pk}).")
+        _stop(f"{format_usdt(-difference)} USDT left the treasury that nothing explains.", amount=-difference)
 
 
 def _open(run: ReconciliationRun, found: Difference) -> bool:
@@ -87,8 +92,13 @@ def _open(run: ReconciliationRun, found: Difference) -> bool:
     )
     if created:
         _tell(case, f"{case.get_kind_display()}: transaction {found.txid}.")
-        if found.kind == CaseKind.UNKNOWN_OUTGOING:
-            _stop(f"Transaction {found.txid} left the treasury and isn't ours (case {case.pk}).")
+        if found.kind == CaseKind.UNKNOWN_OUTGOING and seen is not None:
+            _stop(
+                f"Transaction {found.txid} left the treasury and isn't ours.",
+                amount=seen.usdt_out,
+                txid=found.txid,
+                block=seen.block_number,
+            )
     return created
 
 
@@ -125,8 +135,12 @@ def _tell(case: ReconciliationCase, sentence: str) -> None:
     )
 
 
-def _stop(reason: str) -> None:
-    killswitch.pull(actor=None, reason=reason)
+def _stop(sentence: str, *, amount: int, txid: str = "", block: int = 0) -> None:
+    """Nothing is signed or sent any more, and two people must find and book what left (base units)."""
+    killswitch.pull(actor=None, reason=sentence)
+    for_people.open_unknown(
+        txid=txid, amount=amount, state=ChainState.objects.get(pk=1), sentence=sentence, block=block
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +157,7 @@ class Correction:
 def correction(case: ReconciliationCase) -> Correction:
     """What the books are still off by because of this case; nothing where somebody has booked it meanwhile."""
     if case.kind == CaseKind.BALANCE_DIFFERS:
-        if case.booking_id is not None:
+        if books.is_settled(case):
             return Correction(0, 0)
         usdt = case.currency == Currency.USDT
         return Correction(case.difference if usdt else 0, 0 if usdt else case.difference)
@@ -169,14 +183,15 @@ def explain(
         raise Refused("This case is closed already.")
     if book and confirmer is None:
         raise Refused("Moving money in the books takes a second person.")
+    if locked.kind in BOOKED_ELSEWHERE and correction(locked):
+        raise Refused(ELSEWHERE)
     row = _book(locked) if book else None
-    ReconciliationCase.objects.filter(pk=locked.pk, state=CaseState.OPEN).update(
-        state=CaseState.EXPLAINED,
-        explanation=reason,
-        closed_by_label=actor.get_username(),
-        confirmed_by_label=confirmer.get_username() if confirmer else "",
-        closed_at=clock.LucidNow(),
-        booking=row,
+    _close(
+        locked,
+        reason=reason,
+        label=actor.get_username(),
+        second=confirmer.get_username() if confirmer else "",
+        row=row,
     )
     details = {"reason": reason, "booked": row is not None} | (
         {"confirmed_by": confirmer.get_username()} if confirmer else {}
@@ -191,11 +206,35 @@ def explain(
         owner=None,
         payload=details,
     )
+
+
+def _close(
+    case: ReconciliationCase, *, reason: str, label: str, second: str = "", row: LedgerTransfer | None = None
+) -> None:
+    ReconciliationCase.objects.filter(pk=case.pk, state=CaseState.OPEN).update(
+        state=CaseState.EXPLAINED,
+        explanation=reason,
+        closed_by_label=label,
+        confirmed_by_label=second,
+        closed_at=clock.LucidNow(),
+        booking=row,
+    )
     if not ReconciliationCase.objects.filter(state=CaseState.OPEN).exists():
         alarms.clear([ALARM])
 
 
+def close_settled() -> None:
+    """What two people have booked elsewhere since is explained by that. The caller holds a transaction."""
+    for case in ReconciliationCase.objects.filter(
+        state=CaseState.OPEN, kind__in=(*BOOKED_ELSEWHERE, CaseKind.BALANCE_DIFFERS)
+    ):
+        if not correction(case):
+            _close(case, reason="Booked by two people since.", label=ACTOR)
+
+
 def _book(case: ReconciliationCase) -> LedgerTransfer:
+    if case.kind in BOOKED_ELSEWHERE:
+        raise Refused(ELSEWHERE)
     off = correction(case)
     if not off:
         raise Refused("The books agree with this case by now: there is nothing to book.")

@@ -231,6 +231,7 @@ def _conclude(
         elif difference < 0:
             cases.open_balance(run, currency, difference, at=at, told=expected)
         booked[currency] = max(0, difference)
+    cases.close_settled()
     if booked[Currency.USDT]:
         ChainState.objects.filter(pk=1).update(inflow=0)
     runs.end(

@@ -227,6 +227,8 @@ LISTS = {
     "/admin/payouts/alarm/": "alarms",
     "/admin/payouts/ledgeraccount/": "ledger",
     "/admin/payouts/ledgertransfer/": "ledger",
+    "/admin/payouts/reconciliationrun/": "ledger",
+    "/admin/payouts/reconciliationcase/": "ledger",
     "/admin/audit/auditentry/": "audit",
     "/admin/events/event/": "events",
     "/admin/backoffice/twopersonact/": "acts",

@@ -15,6 +15,7 @@ from payouts.models import (
     ReconciliationCase,
     ReconciliationRun,
 )
+from payouts.models.cases import ChainSearch, Evidence, ManualCase, UnknownTransfer
 from payouts.models.ledger import Currency
 from payouts.models.reconciliation import RunTrigger
 from payouts.reconciliation import running, runs
@@ -132,6 +133,55 @@ def test_a_transfer_that_nobody_asked_for_trips_the_kill_switch(world: World) ->
     ]
     assert killswitch.is_pulled()
     assert Alarm.objects.filter(kind="reconciliation_difference", cleared_at=None).exists()
+    for_people = ManualCase.objects.get()
+    assert (for_people.txid, for_people.amount, for_people.first_block) == (
+        txid,
+        7 * USDT,
+        case.block_number,
+    )
+
+
+def booked_by_two_people(*, usdt: int, fee: int, txid: str) -> None:
+    """As the act on the case of what needs people leaves the books."""
+    needing = ManualCase.objects.get()
+    searched = ChainSearch.objects.create(case=needing, first_block=1, last_block=1, nodes=["node1"])
+    shown = Evidence.objects.create(
+        search=searched, conclusion="unknown_found", sentence="test", told=[], facts={}
+    )
+    UnknownTransfer.objects.create(
+        txid=txid, case=needing, evidence=shown, block_number=1, amount=usdt, trx=0, fee=fee, account="losses"
+    )
+    ledger.book_unknown(usdt, trx=0, fee=fee, txid=txid, account="losses")
+
+
+def test_what_two_people_have_booked_is_explained(world: World) -> None:
+    reconcile()
+    txid = elsewhere.pay_with_our_key(world.devnet, THIEF, 7 * USDT)
+    unwatched(world)
+    reconcile()
+    case = ReconciliationCase.objects.get()
+    booked_by_two_people(usdt=7 * USDT, fee=case.chain_trx, txid=txid)
+    run = reconcile()
+    case.refresh_from_db()
+    assert (run.state, case.state, case.closed_by_label) == ("clean", "explained", "reconciliation")
+    assert (run.booked_usdt, run.booked_trx) == (0, 0)
+    assert not Alarm.objects.filter(kind="reconciliation_difference", cleared_at=None).exists()
+
+
+def test_a_balance_that_two_people_have_booked_is_no_deposit(world: World) -> None:
+    """What they found is the same money: it must not come into the books a second time."""
+    reconcile()
+    world.pass_by(60)
+    for node in (0, 1):
+        world.devnet.fault(
+            "patch", BALANCES, node=node, patch={"constant_result": [(FUNDS - 3 * USDT).to_bytes(32).hex()]}
+        )
+    reconcile()
+    booked_by_two_people(usdt=3 * USDT, fee=1, txid="")
+    # The sun of its fee is booked and not on this chain: it comes back as a deposit.
+    run = reconcile()
+    assert (run.state, run.booked_usdt, run.booked_trx) == ("clean", 0, 1)
+    assert ledger.treasury_balance().posted == FUNDS - 3 * USDT
 
 
 def test_a_difference_opens_its_case_once(world: World) -> None:
