@@ -79,8 +79,12 @@ def running(port: int, *, latency_ms: int = 20, **settings: str) -> Iterator[Sta
 
 
 def free_port() -> int:
-    """A port whose devnet ports are free, too."""
-    for port in range(21_000, 40_000, 20):
+    """A port whose devnet ports are free, too. Each process looks somewhere else first: it takes a while until a
+    stack listens on all of its ports.
+    """
+    ports = list(range(21_000, 40_000, 20))
+    first = os.getpid() % len(ports)
+    for port in ports[first:] + ports[:first]:
         if all(_is_free(candidate) for candidate in (port, port + 10, port + 11)):
             return port
     raise RuntimeError("no free port")

@@ -142,8 +142,9 @@ class Journal:
     def append(self, intents: Sequence[TransferIntent], *, now_ms: int) -> list[Entry]:
         """Writes one entry for each intent and returns when the disk has them all: one fsync for the batch.
 
-        Raises `JournalError` if that failed; then nothing may be signed, and the journal takes no more until
-        it is opened anew.
+        Raises `JournalError` if that failed; then nothing may be signed. What didn't fit on the disk is cut off
+        again, and the next append may succeed; after a failed fsync the journal takes no more until it is opened
+        anew.
         """
         if not intents:
             return []
@@ -166,11 +167,23 @@ class Journal:
             written = os.write(self._descriptor, data)
             if written != len(data):
                 raise OSError("the disk is full")
+        except OSError as error:
+            self._cut_back()
+            raise JournalError("UNWRITABLE", f"The journal can't be written: {error}.") from None
+        try:
             os.fsync(self._descriptor)
         except OSError as error:
-            # After a failed fsync nobody knows what the disk holds: only reading it anew tells.
+            # Nobody knows now what the disk holds: only reading it anew tells.
             self._failed = True
             raise JournalError("UNWRITABLE", f"The journal can't be written: {error}.") from None
+
+    def _cut_back(self) -> None:
+        """To the last line that the disk has: a disk that was full for a while must not need a person."""
+        try:
+            os.ftruncate(self._descriptor, self._size)
+            os.fsync(self._descriptor)
+        except OSError:
+            self._failed = True
 
     def _load(self) -> int:
         """Checks and indexes the whole file, cuts an unfinished last line, returns the size."""

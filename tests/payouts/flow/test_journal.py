@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,29 @@ def test_the_journal_is_written_before_a_signature_exists(world: World, monkeypa
     forget_process_state()
     world.settle()
     assert world.paid() == PAID_ONCE
+
+
+def test_a_disk_that_was_full_for_a_while_needs_nobody(world: World, monkeypatch: Any) -> None:
+    """Half a line got onto it. When there is room again the same process goes on signing."""
+    payout = world.create()
+    release_due()
+    write = os.write
+
+    def half(descriptor: int, data: bytes) -> int:
+        return write(descriptor, data[: len(data) // 2])
+
+    monkeypatch.setattr(os, "write", half)
+    for _ in range(2):
+        with pytest.raises(JournalError):
+            world.signer_lives()
+    assert payout.attempts.get().state == "prepared"
+    monkeypatch.undo()
+    assert world.signer_lives() == 1
+    assert len(journal_lines()) == 1
+    world.settle()
+    assert payout.attempts.count() == 1
+    assert world.paid() == PAID_ONCE
+    world.check()
 
 
 def test_the_journal_names_exactly_what_was_signed(world: World) -> None:
