@@ -299,7 +299,7 @@ CORS_EXPOSE_HEADERS = [
 # Empty: `GET /metrics` is for this machine alone; else whoever shows it as a bearer token may read it.
 METRICS_TOKEN = env.secret("METRICS_TOKEN", "")
 # The library reads it by itself, before anything is counted; it stands here to be checked.
-METRICS_FOLDER = env.text("PROMETHEUS_MULTIPROC_DIR", "")
+METRICS_FOLDER = env.path("PROMETHEUS_MULTIPROC_DIR", None, must_exist=True)
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 LOGGING = logs.configuration(LOG_LEVEL, as_json=IS_LIVE)
 # What every admin page says about where one is; production says nothing.

@@ -32,6 +32,7 @@ PRODUCTION_SETTINGS: dict[str, Any] = {
     "AUDIT_SEAL_KEY_FILE": "/run/secrets/audit-seal",
     "ALLOWED_HOSTS": ["payments.example.onion"],
     "BANNER": "",
+    "METRICS_FOLDER": Path("/run/lucid/metrics"),
 }
 STAGING_SETTINGS = {
     **PRODUCTION_SETTINGS,
@@ -91,6 +92,12 @@ def test_one_broken_thing_is_found_with_a_hint(
         require_sound_settings()
 
 
+def test_workers_that_count_each_for_itself_are_warned_of(settings: Any) -> None:
+    set_all(settings, {**PRODUCTION_SETTINGS, "METRICS_FOLDER": None})
+    assert [(finding.id, finding.is_serious()) for finding in check_environment()] == [("lucid.W015", False)]
+    require_sound_settings()
+
+
 def test_staging_never_touches_real_money_and_shows_that_it_is_staging(settings: Any) -> None:
     set_all(settings, {**STAGING_SETTINGS, "TRON_NETWORK": "mainnet", "BANNER": ""})
     assert {finding.id for finding in check_environment()} == {"lucid.E001", "lucid.E011"}
@@ -130,8 +137,9 @@ def manage(*arguments: str, environment: dict[str, str]) -> subprocess.Completed
 
 
 @pytest.mark.parametrize("environment", [PRODUCTION, STAGING], ids=["production", "staging"])
-def test_djangos_own_deployment_check_is_clean(environment: dict[str, str]) -> None:
-    done = manage("check", "--deploy", "--fail-level", "WARNING", environment=environment)
+def test_djangos_own_deployment_check_is_clean(environment: dict[str, str], tmp_path: Path) -> None:
+    shared = {**environment, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    done = manage("check", "--deploy", "--fail-level", "WARNING", environment=shared)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -139,6 +147,14 @@ def test_a_bad_value_stops_the_start_in_one_line_that_names_it() -> None:
     done = manage("check", environment={**PRODUCTION, "IN_FLIGHT_CAP": "many"})
     assert done.returncode != 0
     assert "IN_FLIGHT_CAP: 'many' won't do; it must be a whole number from 1 to 100000." in done.stderr
+
+
+def test_a_metrics_folder_that_isn_t_there_is_named_at_the_start() -> None:
+    done = manage("check", environment={**PRODUCTION, "PROMETHEUS_MULTIPROC_DIR": "/nowhere/at/all"})
+    assert done.returncode != 0
+    assert (
+        "PROMETHEUS_MULTIPROC_DIR: '/nowhere/at/all' won't do; it must be a path that exists." in done.stderr
+    )
 
 
 def test_the_names_in_operators_files_are_understood() -> None:
