@@ -2,6 +2,7 @@
 
 Every kind may carry `processed` (default false): whether the node does what it was asked before it
 misbehaves. A broadcast that is `processed` and then hangs is the case that pays people twice elsewhere.
+Every kind may carry `percent`: it meets so many of a hundred calls, at random but the same in every run.
 
 | kind | what the caller sees | parameters |
 | --- | --- | --- |
@@ -23,11 +24,13 @@ misbehaves. A broadcast that is `processed` and then hangs is the case that pays
 | patch | the true answer with these fields merged in | patch |
 | stale | the answer of so many blocks ago | blocks (20) |
 | forge_success | a SUCCESS for a transaction that is in no block | block_number |
+| forge_revert | the true answer with every success in it made a revert | |
 | hold | a broadcast accepted and never included | |
 """
 
 from __future__ import annotations
 
+import random
 import threading
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -53,6 +56,7 @@ KINDS: Final = frozenset(
         "patch",
         "stale",
         "forge_success",
+        "forge_revert",
         "hold",
     }
 )
@@ -93,6 +97,7 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._next_id = 1
+        self._chance = random.Random(1)  # noqa: S311 - which calls go wrong is no secret
         self.released = threading.Event()
 
     def add(
@@ -112,13 +117,17 @@ class Faults:
     def take(self, node: int, endpoint: str) -> Fault | None:
         """The oldest fault that meets this call; it has one call less afterwards."""
         for fault in self._faults:
-            if fault.node in (None, node) and fnmatchcase(endpoint, fault.endpoint):
+            if fault.node in (None, node) and fnmatchcase(endpoint, fault.endpoint) and self._strikes(fault):
                 if fault.calls is not None:
                     fault.calls -= 1
                     if fault.calls <= 0:
                         self._faults.remove(fault)
                 return fault
         return None
+
+    def _strikes(self, fault: Fault) -> bool:
+        percent = fault["percent"]
+        return percent is None or self._chance.random() * 100 < float(percent)
 
     def clear(self, fault_id: int | None = None) -> None:
         """Remove one fault or all, and let whoever hangs go."""

@@ -204,6 +204,24 @@ def _forge_success(fault: Fault, call: Call) -> Reply:
     return Reply.of(render.info_of(signed, outcome, number, block.timestamp, visible))
 
 
+def _forge_revert(fault: Fault, call: Call) -> Reply:
+    """Outcomes, transactions and blocks as they are, but nothing that paid is said to have paid."""
+    return Reply.of(_reverted(call.answer()))
+
+
+def _reverted(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_reverted(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("contractRet") == vm.SUCCESS:
+        return {**value, "contractRet": vm.REVERT}
+    if value.get("receipt", {}).get("result") == vm.SUCCESS:
+        honest = {name: inner for name, inner in value.items() if name != "log"}
+        return {**honest, "receipt": {**value["receipt"], "result": vm.REVERT}, "result": "FAILED"}
+    return {name: _reverted(inner) for name, inner in value.items()}
+
+
 def _imagined(view: View, signed: SignedTransaction) -> Outcome:
     contract = signed.raw.contract
     if not isinstance(contract, TriggerSmartContract):
@@ -245,4 +263,5 @@ _ALTERING: Final[dict[str, _Handler]] = {
     "patch": _patch,
     "alter_transaction": _alter_transaction,
     "forge_success": _forge_success,
+    "forge_revert": _forge_revert,
 }

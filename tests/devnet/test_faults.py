@@ -204,6 +204,24 @@ def test_a_success_is_forged_only_of_what_was_sent(payer: Wallet, bob: str) -> N
     assert (found["txID"], found["ret"]) == (txid, [{"contractRet": "SUCCESS"}])
 
 
+def test_a_forged_revert_takes_the_result_and_the_log_and_leaves_the_rest(payer: Wallet, bob: str) -> None:
+    control = payer.devnet.control
+    txid = payer.send(payer.usdt_transfer(bob, 5))
+    control.step_until_solid()
+    honest = payer.info(txid, root="walletsolidity")
+    control.fault("forge_revert", "walletsolidity/get*", node=0)
+    forged = payer.info(txid, root="walletsolidity")
+    assert (forged["receipt"]["result"], forged["result"], "log" in forged) == ("REVERT", "FAILED", False)
+    assert forged["blockNumber"] == honest["blockNumber"]
+    by_block = payer.devnet.call(
+        "walletsolidity/gettransactioninfobyblocknum", {"num": honest["blockNumber"]}
+    )
+    assert by_block == [forged]
+    found = payer.devnet.call("walletsolidity/gettransactionbyid", {"value": txid})
+    assert found["ret"] == [{"contractRet": "REVERT"}]
+    assert payer.info(txid, node=1, root="walletsolidity") == honest
+
+
 def test_a_node_signs_over_trx_to_a_thief(payer: Wallet, bob: str) -> None:
     """tronpy signs whatever txid `getsignweight` answers; this is the answer that robs it."""
     thief = Wallet(payer.devnet, "thief")
@@ -214,6 +232,12 @@ def test_a_node_signs_over_trx_to_a_thief(payer: Wallet, bob: str) -> None:
     honest = encoding.raw_data_from_json(robbed.to_json()["raw_data"])
     assert robbed.txid == encoding.txid(replace(honest, contract=theft).encode())
     assert robbed.txid != encoding.txid(honest.encode())
+
+
+def test_a_fault_may_meet_some_calls_at_random(devnet: RunningDevnet) -> None:
+    devnet.control.fault("empty", "wallet/getnowblock", percent=25)
+    empty = sum(devnet.call("wallet/getnowblock", {}) == {} for _ in range(400))
+    assert 60 < empty < 140
 
 
 def test_one_fault_is_cleared_and_others_stay(devnet: RunningDevnet) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from django_otp.oath import totp
 
 from payouts.devnet.client import DevnetControl
 from tests.faults.nudges import Nudges
 from tests.load.client import Client, recipient
-from tests.load.stack import Stack, free_port, running
+from tests.load.stack import ROOT, Stack, free_port, running
 
 COUNT = 10
 USDT = 1_000_000
@@ -53,11 +59,9 @@ class Rig:
         self.devnet.clock("manual")
         self.devnet.step(blocks=20)
         self.turn()
-        (booked,) = self.one(
-            "SELECT debits_posted - credits_posted FROM payouts_ledgeraccount WHERE name = 'treasury_trx'"
-        )
-        # The stack's own funds in TRX aren't booked: no row may change this difference by a sun.
-        self.trx_beside_the_books = self.devnet.balances(self.treasury)["trx_sun"] - int(booked)
+
+        # True of the stack itself, whatever happens to its payouts: a treasury fuller than it should be, say.
+        self.standing_alarms = self.alarms()
 
     @property
     def count(self) -> int:
@@ -75,10 +79,11 @@ class Rig:
             self._nudges.turn(*tasks)
 
     def pass_by(self, seconds: int) -> None:
-        """So much chain time, block after block, with a turn at least every half minute."""
-        until = self.devnet.now_ms() + seconds * 1000
-        while (left := until - self.devnet.now_ms()) > 0:
-            self.step(blocks=max(1, min(10, left // 3000)))
+        """So much chain time, block after block: a turn every half minute, after ten minutes every five."""
+        began = self.devnet.now_ms()
+        while (left := began + seconds * 1000 - self.devnet.now_ms()) > 0:
+            longest = 10 if self.devnet.now_ms() - began < 600_000 else 100
+            self.step(blocks=max(1, min(longest, left // 3000)))
             self.turn()
 
     def new_day(self) -> None:
@@ -108,6 +113,50 @@ class Rig:
             self.asked.append(Asked(payout_id, recipient(serial), amount))
         client.hang_up()
 
+    def ask_aside(self) -> str:
+        """One payout more, which isn't counted among the ten; answers its id."""
+        client = self._client()
+        payout_id = client.pay(f"fault-{self._rows}-aside-{self.devnet.now_ms()}")
+        client.hang_up()
+        return payout_id
+
+    def status_of(self, payout_id: str) -> tuple[str, str | None]:
+        """Its status and why it is held."""
+        status, reason = self.one(
+            "SELECT status, hold_reason FROM payouts_payout WHERE payout_id = %s", payout_id
+        )
+        return status, reason
+
+    def release_kill_switch(self) -> None:
+        """Two administrators, each with a fresh code, release it at the prompt: an act of two people."""
+        people = [self.stack.facts["users"][name] for name in ("admin", "second_admin")]
+        codes = [f"{totp(base64.b32decode(person['totp_secret'])):06}" for person in people]
+        command = [
+            "killswitch",
+            "release",
+            "--actor",
+            people[0]["username"],
+            "--second",
+            people[1]["username"],
+        ]
+        self.manage(*command, "--reason", "looked at", told="\n".join(codes) + "\n")
+
+    def manage(self, *arguments: str, told: str = "") -> str:
+        """Run one of Django's commands as an operator of this stack would; answers what it prints."""
+        environment = Path(f"/proc/{self.stack.pids()['web']}/environ").read_text().split("\0")
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=dict(pair.split("=", 1) for pair in environment if "=" in pair),
+            input=told,
+            capture_output=True,
+            text=True,
+            check=False,
+            start_new_session=True,  # no terminal: the prompts read what is told
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def _client(self) -> Client:
         """The service account's, logged in as often as its token runs out: a login costs as much as ten payouts."""
         if self._logged_in is None or time.monotonic() - self._logged_in[1] > TOKEN_SECONDS:
@@ -134,11 +183,20 @@ class Rig:
             if self.devnet.now_ms() >= deadline:
                 return False
             live = {state for state in LIVE if self.attempts()[state]}
-            if not live:
-                # Nothing but waiting for a back-off or a cool-down.
-                self.step(seconds=30)
-            else:
+            if live:
                 self.step(blocks=10 if live == {"included"} else 5)
+            else:
+                self.step(seconds=self._pause())
+
+    def _pause(self) -> float:
+        """Seconds until a back-off or a cool-down ends; half a minute where none does."""
+        (ends,) = self.one(
+            "SELECT extract(epoch FROM min(at) - lucid_now())::float FROM"
+            " (SELECT due_at AS at FROM payouts_payout WHERE status = 'scheduled'"
+            " UNION ALL SELECT cool_down_until FROM routers_breaker WHERE state = 'open') AS moments"
+            " WHERE at > lucid_now()"
+        )
+        return float(ends) + 1 if ends else 30
 
     def statuses(self) -> Counter[str]:
         return Counter(
@@ -173,6 +231,10 @@ class Rig:
 
     def open_payouts(self) -> int:
         return sum(number for status, number in self.statuses().items() if status not in OVER)
+
+    def alarms(self) -> set[str]:
+        """The kinds that are raised now."""
+        return {kind for (kind,) in self.query("SELECT kind FROM payouts_alarm WHERE cleared_at IS NULL")}
 
     def ids(self) -> list[str]:
         return [asked.payout_id for asked in self.asked]
@@ -230,7 +292,7 @@ class Rig:
 @contextmanager
 def rig(**settings: str) -> Iterator[Rig]:
     """A rig on a fresh stack."""
-    with running(free_port(), latency_ms=0, **SETTINGS, **settings) as stack:
+    with running(free_port(), latency_ms=0, treasury_sun=0, **SETTINGS, **settings) as stack:
         made = Rig(stack)
         try:
             yield made

@@ -34,6 +34,7 @@ class Row:
     """One fault. Times are seconds of chain time; `bound` is the longest it may take until all ten have ended.
 
     `alarms`: the kinds that rightly stand at the end. `human_acts`: how many the row itself makes people do.
+    `taken`: base units that somebody else moved out of the treasury.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Row:
     bound: int = 2 * HOUR
     alarms: frozenset[str] = field(default_factory=frozenset)
     human_acts: int = 0
+    taken: int = 0
     daily: bool = False
     spoils: bool = False
 

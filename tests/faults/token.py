@@ -2,6 +2,162 @@
 
 from __future__ import annotations
 
-from tests.faults.row import Row
+from pathlib import Path
 
-ROWS: list[Row] = []
+from payouts.tron.signing import keyfile
+from payouts.tron.signing.secret import Secret
+from tests.faults.inclusion import after_a_revert
+from tests.faults.node_answers import BITTEN, by_first_attempts
+from tests.faults.rig import USDT, Rig
+from tests.faults.row import Row, put_right
+from tests.payouts.flow.elsewhere import pay_with, touch_treasury
+
+UPGRADED = "TUQMqoA8tQmghWmv9oX8GUVpiSQsBb1BKK"
+TOP_UP = 1_000 * USDT
+TAKEN = 7 * USDT
+ALL_AS_ASKED = "nothing stops; all paid once"
+
+
+def switch(rig: Rig, **switches: object) -> None:
+    rig.devnet.token(**switches)
+
+
+def unpause(rig: Rig) -> None:
+    put_right(rig)
+    switch(rig, paused=False)
+
+
+def no_fee(rig: Rig) -> None:
+    put_right(rig)
+    switch(rig, basis_points_rate=0, maximum_fee=0)
+
+
+def undeprecated(rig: Rig) -> None:
+    put_right(rig)
+    switch(rig, deprecated=False)
+
+
+def fee(rig: Rig) -> None:
+    switch(rig, basis_points_rate=10, maximum_fee=40 * USDT)
+
+
+def deprecate(rig: Rig) -> None:
+    switch(rig, deprecated=True, upgraded_address=UPGRADED)
+
+
+def set_aside_and_all_stands(rig: Rig) -> None:
+    """Paid, but not as asked: people must look, and nothing else goes until two have let it."""
+    assert rig.statuses() == {"manual": rig.count}, rig.explain()
+    assert rig.attempts() == {"succeeded": rig.count}
+    stands_until_two_release(rig)
+
+
+def stands_until_two_release(rig: Rig) -> None:
+    assert rig.query("SELECT 1 FROM routers_killswitch WHERE scope = 'global' AND pulled"), rig.explain()
+    later = rig.ask_aside()
+    rig.pass_by(30)
+    assert rig.status_of(later) == ("scheduled", "kill_switch")
+
+
+def released_by_two(rig: Rig) -> None:
+    """The stop, and its end by the act made for it: the payout that waited goes."""
+    set_aside_and_all_stands(rig)
+    rig.release_kill_switch()
+    rig.pass_by(120)
+    assert not rig.query("SELECT 1 FROM payouts_payout WHERE status = 'scheduled'"), rig.explain()
+
+
+def treasury_key_used_elsewhere(rig: Rig) -> None:
+    secrets: Path = rig.stack.folder / "secrets"
+    key = keyfile.open_key(secrets / "treasury.json", Secret.from_file(secrets / "treasury-password"))
+    pay_with(key, rig.devnet, BITTEN, TAKEN)
+
+
+def ours_paid_and_all_stands(rig: Rig) -> None:
+    by_first_attempts(rig)
+    stands_until_two_release(rig)
+
+
+def dust(rig: Rig) -> None:
+    rig.devnet.fund(rig.treasury, usdt=1)
+
+
+def top_up(rig: Rig) -> None:
+    rig.devnet.fund(rig.treasury, usdt=TOP_UP)
+
+
+def zero_value(rig: Rig) -> None:
+    touch_treasury(rig.devnet, rig.treasury, BITTEN)
+
+
+ROWS = [
+    Row(
+        name="token fee switched on in mid-flight",
+        expected="set aside for people, kill switch; nothing goes until two release it",
+        strikes="sent",
+        disturb=fee,
+        lasts=120,
+        relieve=no_fee,
+        expect=released_by_two,
+        human_acts=2,
+        spoils=True,
+    ),
+    Row(
+        name="token fee switched on before anything is released",
+        expected="held until it is off; paid once",
+        disturb=fee,
+        lasts=300,
+        relieve=no_fee,
+        expect=by_first_attempts,
+    ),
+    Row(
+        name="contract deprecated in mid-flight",
+        expected="set aside for people, kill switch; nothing goes until two release it",
+        strikes="sent",
+        disturb=deprecate,
+        lasts=120,
+        relieve=undeprecated,
+        expect=released_by_two,
+        human_acts=2,
+        spoils=True,
+    ),
+    Row(
+        name="contract paused in mid-flight for twenty minutes",
+        expected="they revert, all is given back, held while it lasts; paid by the next attempt",
+        strikes="sent",
+        disturb=lambda rig: switch(rig, paused=True),
+        lasts=1200,
+        relieve=unpause,
+        expect=after_a_revert,
+    ),
+    Row(
+        name="a stranger's transferFrom of no value, with our address as payer",
+        expected=ALL_AS_ASKED,
+        strikes="sent",
+        disturb=zero_value,
+        expect=by_first_attempts,
+    ),
+    Row(
+        name="incoming dust",
+        expected="booked; all paid once",
+        strikes="sent",
+        disturb=dust,
+        expect=by_first_attempts,
+    ),
+    Row(
+        name="a top-up in mid-flight",
+        expected="booked to the base unit; all paid once",
+        strikes="sent",
+        disturb=top_up,
+        expect=by_first_attempts,
+    ),
+    Row(
+        name="a transfer signed with our key elsewhere",
+        expected="ours are paid once; kill switch, nothing else is signed",
+        strikes="included",
+        disturb=treasury_key_used_elsewhere,
+        expect=ours_paid_and_all_stands,
+        taken=TAKEN,
+        spoils=True,
+    ),
+]

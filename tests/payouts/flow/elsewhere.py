@@ -24,7 +24,12 @@ _unique = itertools.count(1)
 
 def pay_with_our_key(devnet: DevnetControl, to: str, amount: int, **fields: Any) -> str:
     """A second deployment, or a thief, pays `amount` base units from the treasury; answers the txid."""
-    return _call(devnet, PrivateKey(TREASURY_PRIVATE_KEY), encoding.usdt_transfer_data(to, amount), **fields)
+    return pay_with(PrivateKey(TREASURY_PRIVATE_KEY), devnet, to, amount, **fields)
+
+
+def pay_with(key: PrivateKey, devnet: DevnetControl, to: str, amount: int, **fields: Any) -> str:
+    """Whoever holds `key` pays `amount` base units; answers the txid."""
+    return _call(devnet, key, encoding.usdt_transfer_data(to, amount), **fields)
 
 
 def touch_treasury(devnet: DevnetControl, treasury: str, to: str) -> str:
