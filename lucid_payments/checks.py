@@ -42,6 +42,7 @@ def check_environment(app_configs: Sequence[Any] | None = None, **kwargs: Any) -
             _debug,
             _tokens,
             _seal,
+            _webhooks,
             _request_limits,
             _hosts,
             _banner,
@@ -156,6 +157,21 @@ def _seal() -> Finding:
             "The audit log's head is not signed: whoever owns the database could rewrite it unseen.",
             hint="Set AUDIT_SEAL_KEY_FILE to a file with at least 32 random characters, for the worker.",
             id="lucid.E012",
+        )
+
+
+def _webhooks() -> Finding:
+    if settings.WEBHOOK_PRIVATE_TARGETS:
+        yield Error(
+            "Webhooks may call this machine and its network.",
+            hint="Unset WEBHOOK_PRIVATE_TARGETS.",
+            id="lucid.E017",
+        )
+    if len(settings.WEBHOOK_KEY) < SHORTEST_SECRET:
+        yield Error(
+            "WEBHOOK_KEY is too short: webhooks could be forged.",
+            hint=f"Set WEBHOOK_KEY_FILE to a file with at least {SHORTEST_SECRET} random characters.",
+            id="lucid.E018",
         )
 
 

@@ -24,6 +24,7 @@ class AdvisoryLock(IntEnum):
     RELEASE_ROUND = 4
     RECONCILE = 5
     SEARCH = 6
+    WEBHOOKS = 7
     BOOTSTRAP = 20
 
 

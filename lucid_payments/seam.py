@@ -22,6 +22,7 @@ STEPS: Final = {
     # A request
     "request": "the commit of a request with its idempotency record",
     "create": "the commit of a new payout",
+    "create_batch": "the commit of a batch of new payouts",
     "cancel": "the commit of a cancellation",
     "nudge": "the message to the broker that wakes a task",
     # The watcher

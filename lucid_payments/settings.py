@@ -177,6 +177,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 600},
     },
+    "tell webhooks of events": {
+        "task": "lucid_payments.events.tasks.tell_webhooks",
+        "schedule": 3.0,
+        "options": {"expires": 10},
+    },
     # The sweep: finds what a lost nudge would have told of.
     "release what is due": {"task": "payouts.tasks.release", "schedule": 3.0, "options": {"expires": 10}},
     "sign what is prepared": {"task": "payouts.tasks.sign", "schedule": 3.0, "options": {"expires": 10}},
@@ -249,6 +254,10 @@ BREAKER_MIDNIGHT = env.choice("BREAKER_MIDNIGHT", ("half_open", "closed"), "half
 # --- API --------------------------------------------------------------------------------------------------
 GATEWAY_TOKEN = env.secret("GATEWAY_TOKEN", "")
 CORS_ALLOWED_ORIGINS = env.comma_list("CORS_ALLOWED_ORIGINS", ())
+# What the secrets of webhooks follow from.
+WEBHOOK_KEY = env.secret("WEBHOOK_KEY")
+# For trying webhooks on one's own machine: http, and addresses that aren't public.
+WEBHOOK_PRIVATE_TARGETS = env.boolean("WEBHOOK_PRIVATE_TARGETS", False)
 JWT_KEYS_DIR = env.text("JWT_KEYS_DIR")
 JWT_ALGORITHM = env.text("JWT_ALGORITHM", "RS256")
 JWT_ISSUER = env.text("JWT_ISSUER", "lucid-payments")

@@ -8,6 +8,12 @@ from lucid_payments.accounts.views import JwksView, KeyView, RefreshView, Revoke
 from lucid_payments.api import metrics
 from lucid_payments.api.health import HealthView, LiveView, ReadyView
 from lucid_payments.events.views import EventsView
+from lucid_payments.events.webhook_views import (
+    WebhookSecretView,
+    WebhooksView,
+    WebhookTestView,
+    WebhookView,
+)
 
 urlpatterns = [
     path("auth/token", TokenView.as_view()),
@@ -17,6 +23,10 @@ urlpatterns = [
     path("auth/jwks.json", JwksView.as_view()),
     path("events", EventsView.as_view()),
     path("metrics", metrics.view),
+    path("webhooks", WebhooksView.as_view()),
+    path("webhooks/<str:webhook_id>", WebhookView.as_view()),
+    path("webhooks/<str:webhook_id>/secret", WebhookSecretView.as_view()),
+    path("webhooks/<str:webhook_id>/test", WebhookTestView.as_view()),
     path("health", HealthView.as_view()),
     path("health/live", LiveView.as_view()),
     path("health/ready", ReadyView.as_view()),

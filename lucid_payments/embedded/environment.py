@@ -37,6 +37,7 @@ def environments(
         "PYTHONUNBUFFERED": "1",
         "SECRET_KEY_FILE": str(secret_file(secrets / "django")),
         "JWT_KEYS_DIR": str(secrets / "jwt"),
+        "WEBHOOK_KEY_FILE": str(secret_file(secrets / "webhooks")),
         "AUDIT_SEAL_KEY_FILE": str(secret_file(secrets / "audit-seal")),
         # Emptied at each start: what processes of an earlier one counted is over.
         "PROMETHEUS_MULTIPROC_DIR": str(emptied_folder(home / "metrics")),

@@ -23,6 +23,7 @@ FIXED = {
     "LUCID_ENV": "test",
     "DJANGO_SETTINGS_MODULE": "lucid_payments.settings",
     "SECRET_KEY": "a secret for tests alone, long enough for Django's own check of it",
+    "WEBHOOK_KEY": "a key for tests alone, which webhooks' secrets follow from",
     "TRON_NETWORK": "devnet",
     "TREASURY_ADDRESS": TREASURY_ADDRESS,
 }

@@ -23,6 +23,7 @@ PRODUCTION = {
     "TREASURY_ADDRESS": TREASURY_ADDRESS,
     "TOR_PROXY": "socks5h://127.0.0.1:9050",
     "GATEWAY_TOKEN": "g" * 32,
+    "WEBHOOK_KEY": "w" * 10 + "0123456789" * 4,
     "JWT_KEYS_DIR": "/run/secrets/jwt",
     "AUDIT_SEAL_KEY_FILE": "/run/secrets/audit-seal",
     "TRON_PRIVATE_KEY_FILE": "/run/secrets/treasury.json",

@@ -201,7 +201,7 @@ AFTER_A_DEATH: dict[str, Story] = {
     "unlock": withdrawn_though_signed,
 }
 # Steps of the web process: a request's own.
-REQUESTS = ("request", "create", "nudge")
+REQUESTS = ("request", "create", "create_batch", "nudge")
 EVERYDAY = tuple(step for step in STEPS if step not in {*STORIES, *BURIAL, *AFTER_A_DEATH, *REQUESTS})
 # What was lost before such a commit isn't done again: a death behind it needs a story of its own.
 NOT_REPEATED = ("answers", "solid_scan")
@@ -252,15 +252,19 @@ def test_a_request_sent_again_after_its_process_died_is_one_payout(
 ) -> None:
     """The caller heard nothing, and sends the same request with the same key until it is answered."""
     settings.RATELIMIT_CACHE_PREFIX = uuid.uuid4().hex
+    settings.RATE_LIMIT_FACTOR = 10
     world = committed_world
     api = ApiClient(world.service)
-    first = json.dumps({"recipient_address": RECIPIENTS[0], "amount_usdt": "5", "reason": "test"})
+    order = {"recipient_address": RECIPIENTS[0], "amount_usdt": "5", "reason": "test"}
+    path, body = "/payouts", json.dumps(order)
+    if step == "create_batch":
+        path, body = "/payouts/batch", json.dumps({"payouts": [order], "batch_type": "IMMEDIATE"})
     for number, point in enumerate(around(step), 1):
         nudge.started("payouts.tasks.release")
         key = {"Idempotency-Key": point}
         with dying_at(point) as mortality:
-            mortality.insist(partial(api.post, "/payouts", first, headers=key))
-        again = api.post("/payouts", first, headers=key)
+            mortality.insist(partial(api.post, path, body, headers=key))
+        again = api.post(path, body, headers=key)
         assert (again.status, again.headers["Idempotent-Replayed"]) == (201, "true")
         assert Payout.objects.count() == number
     world.settle()
