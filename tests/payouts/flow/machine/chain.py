@@ -108,19 +108,24 @@ class Chain(Stage):
 
     @act(hidden=st.booleans())
     def somebody_pays_with_our_key(self, hidden: bool) -> None:
-        """`hidden`: with one provider away, so that no two can agree that money is missing; something is prepared."""
+        """`hidden`: with one provider away, so that no two can agree that money is missing.
+
+        Something is released on the statement made before, while every other answer it needs is still fresh.
+        """
         if self.early():
             return
         self.world.devnet.clear_faults()
         for node in (0, 1):
             self.world.devnet.lag(node, 0)
         self.watch_and_sign()
-        release_due()
         if hidden:
             self.world.devnet.fault("cut", "*", node=1)
         self.witness.stolen.add(elsewhere.pay_with_our_key(self.world.devnet, THIEF, 7 * USDT))
         self.note("theft")
-        self.watch_after(2, 20)
+        self.world.devnet.step(blocks=4)
+        devnet_clock.follow()
+        release_due()
+        self.watch_after(1, 17)
         signer.sign_prepared()
 
     def early(self) -> bool:

@@ -13,6 +13,7 @@ from tests.payouts.flow.machine.stage import Stage, act
 BROADCAST = "wallet/broadcasthex"
 BY_ID = "walletsolidity/gettransactioninfobyid"
 ALL_ABOUT_TRANSACTIONS = "walletsolidity/gettransaction*"
+ALL_LOOK_UPS = "walletsolidity/get*by*"
 REVERTED = {"receipt": {"result": "REVERT"}, "result": "FAILED", "log": []}
 
 Fault = tuple[str, str, dict[str, Any]]
@@ -31,7 +32,7 @@ TROUBLE: dict[str, Fault] = {
     "is away": ("cut", "*", {}),
     "is overloaded": ("status", "*", {"status": 429}),
     "knows no transaction at all": ("empty", ALL_ABOUT_TRANSACTIONS, {}),
-    "looks up in the past": ("stale", "walletsolidity/get*by*", {"blocks": 120}),
+    "looks up in the past": ("stale", ALL_LOOK_UPS, {"blocks": 120}),
     "looks transactions up in the past": ("stale", ALL_ABOUT_TRANSACTIONS, {"blocks": 120}),
     "loses half its answers": ("truncate", "walletsolidity/*", {}),
 }
@@ -86,7 +87,7 @@ class Nodes(Stage):
         self.watch_after(25, 130)
         self.ask(5)
         self.world.tick()
-        self.world.devnet.fault("stale", ALL_ABOUT_TRANSACTIONS, blocks=120)
+        self.world.devnet.fault("stale", ALL_LOOK_UPS, blocks=120)
         self.watch_after(41, 41, 41)
 
     @act()
