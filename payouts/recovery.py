@@ -34,9 +34,19 @@ def compare(journal: Journal, resign: Resign) -> None:
     """Compare the journal with what the database last saw of it; import what is new, lock where that isn't enough.
 
     Lines that the database doesn't know are an ordinary crash between the journal's fsync and the commit, or a
-    restored database. Both are handled alike: what the line says was signed is taken as signed.
+    restored database. Both are handled alike: what the line says was signed is taken as signed. A journal in
+    another place is another start on another machine, or a second copy beside the first: the signer waits until
+    what the other one may have signed has shown on chain.
     """
     row = SignerState.objects.select_for_update().get(pk=1)
+    _compare_lines(row, journal, resign)
+    if row.journal_place not in ("", journal.place):
+        _lock(row, "it was started with another journal file: on another machine, or as a second copy")
+    if row.journal_place != journal.place:
+        SignerState.objects.filter(pk=1).update(journal_place=journal.place)
+
+
+def _compare_lines(row: SignerState, journal: Journal, resign: Resign) -> None:
     if (row.journal_seq, row.journal_head or GENESIS) == (len(journal), journal.head):
         return
     lines = list(journal.entries(after_seq=row.journal_seq - 1))

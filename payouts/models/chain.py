@@ -82,6 +82,7 @@ class SignerState(models.Model):
     journal_head = models.CharField(max_length=64, blank=True, help_text="the last line's digest")
     journal_txid = models.CharField(max_length=64, blank=True, help_text="the last line's transaction")
     journal_seq = models.BigIntegerField(default=0)
+    journal_place = models.CharField(max_length=64, blank=True, help_text="which file, on which machine")
     locked_reason = models.CharField(max_length=300, blank=True)
     journal_lost = models.BooleanField(default=False, help_text="locked because the journal is another one")
     locked_until_ms = models.BigIntegerField(default=0, help_text="chain time the solid head must pass")

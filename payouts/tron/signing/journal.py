@@ -24,6 +24,7 @@ from payouts.tron.transfer import TransferIntent
 GENESIS: Final = "0" * 64
 _DIGEST_LENGTH: Final = 64
 _READ_SIZE: Final = 1 << 20
+_MACHINE_ID: Final = Path("/etc/machine-id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,12 @@ class Journal:
     def head(self) -> str:
         """The last line's digest. Kept elsewhere too, it shows that the file's end was cut off."""
         return self._index.head
+
+    @property
+    def place(self) -> str:
+        """Which file on which machine this is: a copy of it, or one begun anew, is another."""
+        machine = _MACHINE_ID.read_bytes() if _MACHINE_ID.exists() else b""
+        return hashlib.sha256(b"%s %d" % (machine, os.fstat(self._descriptor).st_ino)).hexdigest()
 
     def txid_of_attempt(self, attempt_id: str) -> str:
         """The transaction signed for an attempt, "" if none was."""

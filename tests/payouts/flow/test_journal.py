@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.db import connection, connections, transaction
 from psycopg import sql
+from pytest_django import Settings
 
 from payouts import ledger, recovery, signer
 from payouts.execution import PAUSE_AFTER_WITHDRAWAL
@@ -260,6 +262,28 @@ def test_an_altered_line_is_refused(world: World) -> None:
 def test_a_second_signer_beside_the_first_is_refused(world: World) -> None:
     with pytest.raises(JournalError):
         Journal(Path(settings.SIGNER_JOURNAL_FILE))
+
+
+@pytest.mark.parametrize("copied", [True, False], ids=["with a copy of the journal", "with an empty journal"])
+def test_a_signer_started_in_another_place_waits_before_it_signs(
+    world: World, settings: Settings, tmp_path: Path, copied: bool
+) -> None:
+    """A second copy of the deployment, or a move: what the other one has signed must have shown on chain."""
+    payout = world.create()
+    elsewhere = tmp_path / "elsewhere"
+    if copied:
+        shutil.copy(settings.SIGNER_JOURNAL_FILE, elsewhere)
+    settings.SIGNER_JOURNAL_FILE = str(elsewhere)
+    forget_process_state()
+    world.tick()
+    assert "second copy" in SignerState.objects.get().locked_reason
+    world.run(3)
+    assert not elsewhere.read_bytes()
+    world.settle()
+    assert SignerState.objects.get().locked_reason == ""
+    assert payout.attempts.filter(state="succeeded").count() == 1
+    assert world.paid() == PAID_ONCE
+    world.check()
 
 
 def test_a_database_restored_from_a_backup_pays_nothing_twice(
