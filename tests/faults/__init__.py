@@ -15,6 +15,9 @@ A row is a `Row` in one of the themes' lists (`node_answers.ROWS`, ..., joined i
 is. `expect` says what must have come of it (`expectations`): without one, all ten are paid once. Whatever a row
 expects, `books.check` then compares chain, ledger, windows and alarms to the base unit.
 
+What happens to our own processes is ordered at the points of the fault seam (`orders`: die, pause or raise at
+`sign.before`, say), or done from outside: a process ended or restarted, connections cut, every process stopped.
+
 One stack serves row after row, each on a day of its own. A row that leaves it otherwise than it was (a payout in
 people's hands, money gone) says `spoils=True`; the next one gets a fresh stack. `daily=True` marks the twelve that
 `make test` runs; `make prove` runs the others, `make faults` all of them, and writes docs/faults.md.

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
+import redis
 from django_otp.oath import totp
 
 from payouts.devnet.client import DevnetControl
@@ -46,8 +49,9 @@ class Asked:
 class Rig:
     """One stack. `asked` are the payouts of the row under way."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, orders: Path) -> None:
         self.stack = stack
+        self.orders = orders
         self.devnet: DevnetControl = stack.devnet
         self.treasury: str = stack.facts["treasury_address"]
         self.asked: list[Asked] = []
@@ -100,6 +104,27 @@ class Rig:
     def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
         """Signal a process of the stack; its supervisor starts it again when it is gone."""
         os.kill(self.stack.pids()[name], how)
+
+    def deliver(self, copies: int) -> None:
+        """How often each nudge comes from now on."""
+        self._nudges.copies = copies
+
+    def wipe_the_broker(self) -> None:
+        """Everything in it: queues, what is in somebody's hands, the cache with its counters."""
+        self._nudges.valkey.flushall()
+
+    def forget_what_the_dead_held(self) -> None:
+        self._nudges.forget_what_the_dead_held()
+
+    def wait_for_servers(self) -> None:
+        """Until database and broker answer again."""
+        wait_until(self._servers_answer, "the servers don't answer")
+
+    def _servers_answer(self) -> bool:
+        try:
+            return bool(self.query("SELECT 1")) and bool(self._nudges.valkey.ping())
+        except (psycopg.OperationalError, redis.ConnectionError):
+            return False
 
     # --- payouts ------------------------------------------------------------------------------------------
 
@@ -292,8 +317,13 @@ class Rig:
 @contextmanager
 def rig(**settings: str) -> Iterator[Rig]:
     """A rig on a fresh stack."""
-    with running(free_port(), latency_ms=0, treasury_sun=0, **SETTINGS, **settings) as stack:
-        made = Rig(stack)
+    with (
+        tempfile.TemporaryDirectory(prefix="lucid-orders-") as orders,
+        running(
+            free_port(), latency_ms=0, treasury_sun=0, **SETTINGS, FAULT_POINTS_FOLDER=orders, **settings
+        ) as stack,
+    ):
+        made = Rig(stack, Path(orders))
         try:
             yield made
         finally:
