@@ -38,10 +38,14 @@ def adopt_transaction(
     """The journal names a transaction for this scheduled payout that the database lost: it is its attempt again.
 
     Its money is reserved anew, and it counts in the windows of now: those it was released in may be as lost as it
-    was. Where they are full it counts in none, for it is signed and can't wait.
+    was. Where they are full it counts in none, for it is signed and can't wait. False, and nothing changes, when
+    the payout has moved on, or another attempt was given the same expiration after a restore on a chain that stood.
     """
     locked = timeline.locked([payout.pk]).select_related("creator").get()
-    if locked.status != PayoutStatus.SCHEDULED:
+    if (
+        locked.status != PayoutStatus.SCHEDULED
+        or Attempt.objects.filter(expiration_ms=expiration_ms).exists()
+    ):
         return False
     decoded = encoding.decode_raw_data(raw_data)
     now = clock.now()

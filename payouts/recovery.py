@@ -146,12 +146,14 @@ def _import(entry: Entry, resign: Resign) -> bool:
         status=PayoutStatus.SCHEDULED,
     ).first()
     if known is None and payout is not None:
-        return PayoutManager.adopt_transaction(
+        adopted = PayoutManager.adopt_transaction(
             payout,
             raw_data=bytes.fromhex(entry.raw_data),
             signed_transaction=resign(entry),
             expiration_ms=entry.expiration_ms,
         )
+        if adopted:
+            return True
     OrphanSignature.objects.get_or_create(
         txid=entry.txid,
         defaults={
