@@ -146,20 +146,8 @@ def correct(amount: int, *, currency: Currency, txid: str, note: str) -> LedgerT
 
 def book_orphan(amount: int, *, fee: int, txid: str) -> None:
     """A transaction that we signed and no payout of ours carries has left the treasury (base units, and sun)."""
-    names = _account_ids()
     moved = [(SUSPENSE, TREASURY, amount), (FEES, TREASURY_TRX, fee)]
-    _direct(
-        LedgerTransfer(
-            kind=TransferKind.DIRECT,
-            debit_id=names[debit],
-            credit_id=names[credit],
-            amount=units,
-            txid=txid,
-            note="of the signer's journal, without a payout",
-        )
-        for debit, credit, units in moved
-        if units
-    )
+    _book_leaving(moved, txid=txid, note="of the signer's journal, without a payout")
 
 
 def post_as_moved(attempt: Attempt, *, reached: int, elsewhere: int) -> None:
@@ -203,9 +191,14 @@ def post_as_moved(attempt: Attempt, *, reached: int, elsewhere: int) -> None:
 
 def book_unknown(usdt: int, *, trx: int, fee: int, txid: str, account: str) -> None:
     """A transaction that isn't ours took this from the treasury (base units, sun, sun): `losses` or `suspense`."""
-    names = _account_ids()
     to, to_trx = (LOSSES, LOSSES_TRX) if account == LOSSES else (SUSPENSE, SUSPENSE_TRX)
     moved = [(to, TREASURY, usdt), (to_trx, TREASURY_TRX, trx), (FEES, TREASURY_TRX, fee)]
+    _book_leaving(moved, txid=txid, note="not ours, booked by two people")
+
+
+def _book_leaving(moved: Iterable[tuple[str, str, int]], *, txid: str, note: str) -> None:
+    """Each (debit, credit, amount) of one transaction that nothing was reserved for."""
+    names = _account_ids()
     _direct(
         LedgerTransfer(
             kind=TransferKind.DIRECT,
@@ -213,7 +206,7 @@ def book_unknown(usdt: int, *, trx: int, fee: int, txid: str, account: str) -> N
             credit_id=names[credit],
             amount=units,
             txid=txid,
-            note="not ours, booked by two people",
+            note=note,
         )
         for debit, credit, units in moved
         if units

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django import forms
-from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import Http404
@@ -17,9 +16,9 @@ from django.urls import reverse
 from lucid_payments.accounts import clients, machine_keys, staff
 from lucid_payments.accounts.models import Client, MachineKey
 from lucid_payments.accounts.roles import CLIENTS, PERMISSIONS, Role
-from lucid_payments.accounts.staff_acts import FIRST
+from lucid_payments.accounts.staff_acts import FIRST, CreateAccount, FreeNameForm
 from lucid_payments.backoffice import acts
-from lucid_payments.backoffice.acts import NEW, Act, ActRefused, Outcome, Performance
+from lucid_payments.backoffice.acts import Act, ActRefused, Outcome, Performance
 from lucid_payments.backoffice.policy import Verdict
 
 _ROLES: Final = [(role.value, role.label) for role in Role if role in CLIENTS]
@@ -32,20 +31,8 @@ _SCOPES: Final = {
 LONGEST_DAYS: Final = 730
 
 
-class ClientForm(forms.Form):
-    name = forms.CharField(
-        label="Client name",
-        max_length=150,
-        validators=[UnicodeUsernameValidator()],
-        help_text="A name of the program or operator. It is never given to anybody else.",
-    )
+class ClientForm(FreeNameForm):
     role = forms.ChoiceField(label="Role", choices=_ROLES)
-
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        if Client.objects.filter(username__iexact=name).exists():
-            raise ValidationError("This name is taken.")
-        return name
 
 
 class TermsForm(forms.Form):
@@ -87,23 +74,11 @@ class KeyForm(forms.Form):
             raise ValidationError(f"This isn't a network: {error}.") from error
 
 
-class CreateClient(Act):
+class CreateClient(CreateAccount):
     kind = "client.create"
     title = "Create an API client"
     verb = "Create an API client"
     form_class = ClientForm
-
-    def find(self, key: str) -> None:
-        if key.partition(":")[0] != NEW:
-            raise Http404("no such page")
-
-    lock = find
-
-    def label_with(self, subject: Any, data: Mapping[str, Any]) -> str:
-        return str(data["name"])
-
-    def key_with(self, key: str, data: Mapping[str, Any]) -> str:
-        return f"{NEW}:{str(data['name']).lower()}"
 
     def consequences(self, subject: Any, data: Mapping[str, Any]) -> list[str]:
         return [
@@ -111,13 +86,9 @@ class CreateClient(Act):
             "It can do nothing before it has a key, which needs two people again.",
         ]
 
-    def needs_second(self, subject: Any, data: Mapping[str, Any]) -> bool:
-        return True
-
     def perform(self, subject: Any, performance: Performance) -> Outcome:
         data = performance.data
-        if Client.objects.filter(username__iexact=data["name"]).exists():
-            raise ActRefused("This name is taken by now.")
+        self.check(subject, data)
         client = clients.create(
             name=data["name"], role=data["role"], created_by=performance.actor,
             confirmed_by=performance.confirmer, evidence=performance.evidence, request_id=performance.request_id,

@@ -25,16 +25,15 @@ _ROLES = [(role.value, role.label) for role in Role if role in BACK_OFFICE]
 FIRST = "Somebody was first: look again."
 
 
-class PersonForm(forms.Form):
+class FreeNameForm(forms.Form):
+    """Asks for a name that no account has, or ever had."""
+
     name = forms.CharField(
         label="User name",
         max_length=150,
         validators=[UnicodeUsernameValidator()],
-        help_text="What the person logs in with. It is never given to anybody else.",
+        help_text="It is never given to anybody else.",
     )
-    first_name = forms.CharField(label="Full name", max_length=150)
-    email = forms.EmailField(label="E-mail")
-    role = forms.ChoiceField(label="Role", choices=_ROLES)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -43,15 +42,18 @@ class PersonForm(forms.Form):
         return name
 
 
+class PersonForm(FreeNameForm):
+    first_name = forms.CharField(label="Full name", max_length=150)
+    email = forms.EmailField(label="E-mail")
+    role = forms.ChoiceField(label="Role", choices=_ROLES)
+
+
 class RoleForm(forms.Form):
     role = forms.ChoiceField(label="New role", choices=_ROLES)
 
 
-class CreatePerson(Act):
-    kind = "staff.create"
-    title = "Create a staff account"
-    verb = "Create an account"
-    form_class = PersonForm
+class CreateAccount(Act):
+    """An act that makes an account by the name in its form, and takes two people."""
 
     def find(self, key: str) -> None:
         if key.partition(":")[0] != NEW:
@@ -64,6 +66,20 @@ class CreatePerson(Act):
 
     def key_with(self, key: str, data: Mapping[str, Any]) -> str:
         return f"{NEW}:{str(data['name']).lower()}"
+
+    def needs_second(self, subject: Any, data: Mapping[str, Any]) -> bool:
+        return True
+
+    def check(self, subject: Any, data: Mapping[str, Any]) -> None:
+        if User.objects.filter(username__iexact=data["name"]).exists():
+            raise ActRefused("This name is taken by now.")
+
+
+class CreatePerson(CreateAccount):
+    kind = "staff.create"
+    title = "Create a staff account"
+    verb = "Create an account"
+    form_class = PersonForm
 
     def consequences(self, subject: Any, data: Mapping[str, Any]) -> list[str]:
         if not data:
@@ -78,13 +94,9 @@ class CreatePerson(Act):
             "password and enrolled a second factor.",
         ]
 
-    def needs_second(self, subject: Any, data: Mapping[str, Any]) -> bool:
-        return True
-
     def perform(self, subject: Any, performance: Performance) -> Outcome:
         data = performance.data
-        if User.objects.filter(username__iexact=data["name"]).exists():
-            raise ActRefused("This name is taken by now.")
+        self.check(subject, data)
         user = staff.create(
             name=data["name"],
             email=data["email"],

@@ -21,8 +21,7 @@ KEY = {"name": "worker 1", "scopes": "payment:list", "days": "30", "networks": "
 
 
 @pytest.fixture(autouse=True)
-def quick(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def own_rate_limits(settings: Settings) -> None:
     settings.RATELIMIT_CACHE_PREFIX = uuid.uuid4().hex
 
 
