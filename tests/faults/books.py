@@ -15,8 +15,8 @@ def measure(rig: Rig, row: Row, wrong: str = "") -> Result:
     )
     statuses = rig.statuses()
     (seconds,) = rig.one(
-        "SELECT coalesce(extract(epoch FROM max(ended_at) - min(created_at)), 0)::int FROM payouts_payout"
-        " WHERE payout_id = ANY(%s)",
+        "SELECT coalesce(extract(epoch FROM max(coalesce(p.ended_at, a.resolved_at)) - min(p.created_at)), 0)::int"
+        " FROM payouts_payout p LEFT JOIN payouts_attempt a ON a.payout_id = p.id WHERE p.payout_id = ANY(%s)",
         rig.ids(),
     )
     return Result(

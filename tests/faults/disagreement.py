@@ -67,6 +67,7 @@ ROWS = [
         disturb=lambda rig: not_found(rig, 0),
         lasts=1800,
         expect=by_first_attempts,
+        daily=True,
     ),
     *(
         Row(
@@ -75,6 +76,7 @@ ROWS = [
             disturb=forges(node),
             lasts=300,
             expect=by_second_attempts,
+            daily=node == 0,
         )
         for node in (0, 1)
     ),
@@ -101,6 +103,7 @@ ROWS = [
         disturb=lambda rig: rig.fault("stale", LOOK_UPS, "wallet/getblockbynum", blocks=120),
         lasts=420,
         expect=by_first_attempts,
+        daily=True,
     ),
     Row(
         name="a balancer answers blocks from fresh machines and transactions from stale ones",

@@ -6,6 +6,7 @@ from tests.faults.node_answers import BROADCAST, by_first_attempts, by_second_at
 from tests.faults.rig import Rig
 from tests.faults.row import Row, all_paid_once
 
+TRANSACTION_FAILED = "LUCID_ERR_2008"
 REVERTED_FIRST = "the fee is booked, all is given back, paid by the next attempt"
 
 
@@ -50,7 +51,7 @@ def nine_paid_one_failed(rig: Rig) -> None:
         "SELECT failure_code, failure_message FROM payouts_payout WHERE payout_id = %s",
         rig.asked[0].payout_id,
     )
-    assert (code, "4 attempts" in message) == ("TRANSACTION_FAILED", True), message
+    assert (code, "4 attempts" in message) == (TRANSACTION_FAILED, True), message
 
 
 ROWS = [

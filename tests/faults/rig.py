@@ -139,11 +139,12 @@ class Rig:
         client.hang_up()
 
     def ask_aside(self) -> str:
-        """One payout more, which isn't counted among the ten; answers its id."""
+        """One payout more, which isn't counted among the ten; answers its id. Raises RuntimeError when refused."""
         client = self._client()
-        payout_id = client.pay(f"fault-{self._rows}-aside-{self.devnet.now_ms()}")
-        client.hang_up()
-        return payout_id
+        try:
+            return client.pay(f"fault-{self._rows}-aside-{self.devnet.now_ms()}")
+        finally:
+            client.hang_up()
 
     def status_of(self, payout_id: str) -> tuple[str, str | None]:
         """Its status and why it is held."""
@@ -164,7 +165,7 @@ class Rig:
             "--second",
             people[1]["username"],
         ]
-        self.manage(*command, "--reason", "looked at", told="\n".join(codes) + "\n")
+        self.manage(*command, "--reason", "What was paid has been looked at.", told="\n".join(codes) + "\n")
 
     def manage(self, *arguments: str, told: str = "") -> str:
         """Run one of Django's commands as an operator of this stack would; answers what it prints."""

@@ -33,7 +33,8 @@ def all_paid_once(rig: Rig) -> None:
 class Row:
     """One fault. Times are seconds of chain time; `bound` is the longest it may take until all ten have ended.
 
-    `alarms`: the kinds that rightly stand at the end. `human_acts`: how many the row itself makes people do.
+    `alarms`: the kinds that rightly stand at the end. `human_acts`: entries of people in the audit log that
+    the row itself makes (asked, confirmed, done).
     `taken`: base units that somebody else moved out of the treasury.
     """
 

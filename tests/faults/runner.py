@@ -27,7 +27,7 @@ class Runner:
         try:
             _play(stack, row)
             wrong = ""
-        except (AssertionError, TimeoutError) as error:
+        except (AssertionError, TimeoutError, RuntimeError) as error:
             wrong = str(error) or type(error).__name__
         result = books.measure(stack, row, wrong)
         if wrong or row.spoils:
@@ -49,6 +49,7 @@ def _play(stack: Rig, row: Row) -> None:
     if row.strikes == "before":
         row.disturb(stack)
         stack.ask()
+        stack.turn()
     else:
         stack.ask()
         stack.until(row.strikes)

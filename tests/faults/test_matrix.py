@@ -41,3 +41,7 @@ def test_the_page_holds_rows_as_they_are_now_and_none_that_failed() -> None:
     for line in report.read():
         assert line.expected == expected.get(line.name), f"run it again: python -m tests.faults {line.name!r}"
         assert (line.duplicates, line.stuck) == (0, 0), line
+
+
+def test_twelve_rows_run_every_day() -> None:
+    assert sum(row.daily for row in ROWS) == 12

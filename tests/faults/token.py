@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from payouts.devnet.token import SWITCHES
 from payouts.tron.signing import keyfile
 from payouts.tron.signing.secret import Secret
 from tests.faults.inclusion import after_a_revert
@@ -29,7 +32,7 @@ def unpause(rig: Rig) -> None:
 
 def no_fee(rig: Rig) -> None:
     put_right(rig)
-    switch(rig, basis_points_rate=0, maximum_fee=0)
+    switch(rig, basis_points_rate=0, maximum_fee=0, energy_factor=SWITCHES["energy_factor"])
 
 
 def undeprecated(rig: Rig) -> None:
@@ -38,7 +41,14 @@ def undeprecated(rig: Rig) -> None:
 
 
 def fee(rig: Rig) -> None:
-    switch(rig, basis_points_rate=10, maximum_fee=40 * USDT)
+    # Without the penalty of a busy contract: the fee's second log would take more energy than the limit allows.
+    switch(rig, basis_points_rate=10, maximum_fee=40 * USDT, energy_factor=0)
+
+
+def fee_that_is_known(rig: Rig) -> None:
+    """The token is asked for its switches every half minute."""
+    fee(rig)
+    rig.pass_by(36)
 
 
 def deprecate(rig: Rig) -> None:
@@ -54,17 +64,17 @@ def set_aside_and_all_stands(rig: Rig) -> None:
 
 def stands_until_two_release(rig: Rig) -> None:
     assert rig.query("SELECT 1 FROM routers_killswitch WHERE scope = 'global' AND pulled"), rig.explain()
-    later = rig.ask_aside()
-    rig.pass_by(30)
-    assert rig.status_of(later) == ("scheduled", "kill_switch")
+    with pytest.raises(RuntimeError, match="kill_switch"):
+        rig.ask_aside()
 
 
 def released_by_two(rig: Rig) -> None:
-    """The stop, and its end by the act made for it: the payout that waited goes."""
+    """The stop, and its end by the act made for it: the next payout goes."""
     set_aside_and_all_stands(rig)
     rig.release_kill_switch()
+    later = rig.ask_aside()
     rig.pass_by(120)
-    assert not rig.query("SELECT 1 FROM payouts_payout WHERE status = 'scheduled'"), rig.explain()
+    assert rig.status_of(later) == ("confirmed", None), rig.explain()
 
 
 def treasury_key_used_elsewhere(rig: Rig) -> None:
@@ -99,13 +109,14 @@ ROWS = [
         lasts=120,
         relieve=no_fee,
         expect=released_by_two,
-        human_acts=2,
+        human_acts=3,
+        alarms=frozenset({"paid_differently"}),
         spoils=True,
     ),
     Row(
         name="token fee switched on before anything is released",
         expected="held until it is off; paid once",
-        disturb=fee,
+        disturb=fee_that_is_known,
         lasts=300,
         relieve=no_fee,
         expect=by_first_attempts,
@@ -118,7 +129,8 @@ ROWS = [
         lasts=120,
         relieve=undeprecated,
         expect=released_by_two,
-        human_acts=2,
+        human_acts=3,
+        alarms=frozenset({"paid_differently"}),
         spoils=True,
     ),
     Row(
@@ -129,6 +141,7 @@ ROWS = [
         lasts=1200,
         relieve=unpause,
         expect=after_a_revert,
+        daily=True,
     ),
     Row(
         name="a stranger's transferFrom of no value, with our address as payer",
@@ -150,6 +163,7 @@ ROWS = [
         strikes="sent",
         disturb=top_up,
         expect=by_first_attempts,
+        daily=True,
     ),
     Row(
         name="a transfer signed with our key elsewhere",
@@ -157,6 +171,7 @@ ROWS = [
         strikes="included",
         disturb=treasury_key_used_elsewhere,
         expect=ours_paid_and_all_stands,
+        alarms=frozenset({"nodes", "unknown_transfer"}),
         taken=TAKEN,
         spoils=True,
     ),
