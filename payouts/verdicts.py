@@ -124,6 +124,12 @@ def _note_control(state: ChainState, txid: str, number: int) -> str:
     return txid
 
 
+def _forget_control(txid: str) -> None:
+    """No provider finds it: one node's block, from which it was taken, may have been a lie. Searched anew."""
+    log.warning("no node finds the control transaction %s", txid)
+    ChainState.objects.filter(pk=1, control_txid=txid).update(control_txid="", control_block=0)
+
+
 def judge_orphan(orphan: OrphanSignature, state: ChainState) -> None:
     """What became of a journalled transaction that no payout carries: paid, or harmless for ever."""
     told = chain.pool().every(lambda node: _testify(node, orphan.txid))
@@ -180,6 +186,9 @@ def _seek(txid: str, expiration_ms: int, absence: list[dict[str, Any]] | None, c
         return Sought("dead")
     if any(seen.info_found or seen.transaction_found for seen in rounds):
         return Sought("seen")
+    if len({seen.operator for seen in rounds}) >= required and not any(s.control_found for s in rounds):
+        _forget_control(control_txid)
+        return Sought("unsure")
     absent = [seen for seen in rounds if seen.valid(expiration_ms)]
     # Other operators than the first time's can't repeat what those said: it is begun anew.
     again = {seen.operator for seen in absent} & {seen.operator for seen in earlier}

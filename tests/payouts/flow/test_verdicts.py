@@ -255,6 +255,22 @@ def test_the_control_is_found_again_after_a_jump_over_blocks_in_which_nobody_tra
     assert state_of(payout) == "dead"
 
 
+def test_a_control_that_only_a_lying_node_s_block_held_is_forgotten(world: World) -> None:
+    """Its transactions paid somebody else, with ids to match: no honest node will ever find them."""
+    paid = world.create(to=RECIPIENTS[1])
+    world.tick()
+    world.step(2)
+    world.devnet.fault("alter_transaction", "walletsolidity/getblockbynum", node=0, to=RECIPIENTS[3])
+    world.step(25)
+    world.devnet.clear_faults()
+    world.pass_by(3)
+    assert Payout.objects.get(pk=paid.pk).status == "confirmed"
+    payout = unseen(world)
+    world.expire()
+    world.step(21)
+    assert state_of(payout) == "dead"
+
+
 @pytest.mark.parametrize("stale", ["walletsolidity/get*by*", "walletsolidity/gettransaction*"])
 def test_fresh_heads_over_stale_look_ups_prove_no_absence(world: World, stale: str) -> None:
     """Both providers' balancers answer the head from one machine and look-ups from another, far behind.
