@@ -76,7 +76,6 @@ ROWS = [
         strikes="sent",
         disturb=lambda rig: result_of_all(rig, "REVERT"),
         expect=after_a_revert,
-        daily=True,
     ),
     Row(
         name="out of energy",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,7 +62,7 @@ def write(results: Sequence[Result]) -> None:
         _table(title, [lines[row.name] for row in rows if row.name in lines])
         for title, rows in THEMES.items()
     )
-    PAGE.write_text(f"{HEAD}{totals(known)}\n{tables}{_figures()}")
+    _replace(f"{HEAD}{totals(known)}\n{tables}{_figures()}")
 
 
 def read() -> list[Line]:
@@ -98,9 +99,14 @@ def write_figures(lines: Sequence[str]) -> None:
     """Replace the throughput figures; the tables stay."""
     section = "\n".join([BEGIN, *lines, END])
     page = PAGE.read_text()
-    PAGE.write_text(
-        FIGURES.sub(lambda found: section, page) if FIGURES.search(page) else f"{page}\n{section}\n"
-    )
+    _replace(FIGURES.sub(lambda found: section, page) if FIGURES.search(page) else f"{page}\n{section}\n")
+
+
+def _replace(content: str) -> None:
+    """At once: another run may be reading the page."""
+    new = PAGE.with_suffix(f".{os.getpid()}")
+    new.write_text(content)
+    new.replace(PAGE)
 
 
 def _table(title: str, lines: Sequence[Line]) -> str:
