@@ -121,6 +121,7 @@ ROWS = [
         disturb=lambda rig: rig.fault("empty", *BLOCK, node=0, calls=10),
         lasts=120,
         expect=by_first_attempts,
+        daily=True,
     ),
     Row(
         name="block scan with a changed parent hash",

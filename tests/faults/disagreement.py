@@ -67,7 +67,6 @@ ROWS = [
         disturb=lambda rig: not_found(rig, 0),
         lasts=1800,
         expect=by_first_attempts,
-        daily=True,
     ),
     *(
         Row(
