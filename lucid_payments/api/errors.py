@@ -118,10 +118,8 @@ class PayoutNotFound(LucidError):
     message = "Payout not found"
 
 
-class BatchRefused(LucidError):
+class BatchRefused(InvalidRequest):
     """`details.payouts` names each bad item by its index: its code, message and details."""
-
-    status = 400
 
     def __init__(self, refused: Mapping[int, LucidError]) -> None:
         items = {

@@ -35,8 +35,8 @@ def test_one_person_pulls_it_once_and_two_release_it(admin: User, second: User) 
     assert not killswitch.is_pulled()
     assert not killswitch.release(actor=admin, second=second, reason="again")
     acts = ["killswitch.pulled", "killswitch.released"]
-    assert list(AuditEntry.objects.values_list("action", flat=True)) == acts
-    assert list(Event.objects.values_list("type", flat=True)) == acts
+    assert list(AuditEntry.objects.order_by("pk").values_list("action", flat=True)) == acts
+    assert list(Event.objects.order_by("pk").values_list("type", flat=True)) == acts
     entry = AuditEntry.objects.get(action="killswitch.released")
     assert (entry.actor, entry.details["confirmed_by"]) == (admin, second.username)
 
