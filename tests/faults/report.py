@@ -62,7 +62,7 @@ def write(results: Sequence[Result]) -> None:
         _table(title, [lines[row.name] for row in rows if row.name in lines])
         for title, rows in THEMES.items()
     )
-    _replace(f"{HEAD}{totals(known)}\n{tables}{_figures()}")
+    _replace(f"{HEAD}{totals(known)}\n{_without_figures(known)}{tables}{_figures()}")
 
 
 def read() -> list[Line]:
@@ -93,6 +93,14 @@ def totals(lines: Sequence[Line]) -> str:
         f" {sum(line.stuck for line in lines)} stuck, {sum(line.human_acts for line in lines)} human acts;"
         f" longest to resolution {worst.chain_seconds} s of chain time ({worst.name}).**"
     )
+
+
+def _without_figures(lines: Sequence[Line]) -> str:
+    """A row that no run has written down yet says nothing about the product, and the page must say so."""
+    missing = sorted({row.name for row in ROWS} - {line.name for line in lines})
+    if not missing:
+        return ""
+    return f"\n{len(missing)} of {len(ROWS)} rows have no figures of a run yet: {'; '.join(missing)}.\n"
 
 
 def write_figures(lines: Sequence[str]) -> None:
