@@ -363,6 +363,7 @@ ROWS = [
         name="the database is restored to before ten signatures",
         expected="the journal tells of them: they are the payouts' attempts again; paid once",
         disturb=keep_all_unreleased,
+        turn_at_once=False,
         relieve=restored_to_before,
         spoils=True,
     ),

@@ -35,6 +35,7 @@ class Row:
 
     `alarms`: the kinds that rightly stand at the end. `human_acts`: entries of people in the audit log that
     the row itself makes (asked, confirmed, done).
+    `turn_at_once`: whether every process gets its turn before time moves; not where one of them stands still.
     `taken`: base units that somebody else moved out of the treasury.
     """
 
@@ -48,6 +49,7 @@ class Row:
     bound: int = 2 * HOUR
     alarms: frozenset[str] = field(default_factory=frozenset)
     human_acts: int = 0
+    turn_at_once: bool = True
     taken: int = 0
     daily: bool = False
     spoils: bool = False

@@ -49,7 +49,8 @@ def _play(stack: Rig, row: Row) -> None:
     if row.strikes == "before":
         row.disturb(stack)
         stack.ask()
-        stack.turn()
+        if row.turn_at_once:
+            stack.turn()
     else:
         stack.ask()
         stack.until(row.strikes)
