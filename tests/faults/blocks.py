@@ -113,6 +113,7 @@ ROWS = [
         disturb=both_heads_go_back,
         lasts=60,
         expect=by_first_attempts,
+        daily=True,
     ),
     Row(
         name="block scan with a gap: a node doesn't have the next blocks",

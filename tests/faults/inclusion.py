@@ -61,7 +61,6 @@ ROWS = [
         disturb=lambda rig: rig.fault("hold", BROADCAST),
         lasts=240,
         expect=by_second_attempts,
-        daily=True,
     ),
     Row(
         name="included after 170 seconds, ten before the expiration",

@@ -83,10 +83,11 @@ class Rig:
             self._nudges.turn(*tasks)
 
     def pass_by(self, seconds: int) -> None:
-        """So much chain time, block after block: a turn every half minute, after ten minutes every five."""
+        """So much chain time, block after block: a turn every half minute, more seldom the longer it takes."""
         began = self.devnet.now_ms()
         while (left := began + seconds * 1000 - self.devnet.now_ms()) > 0:
-            longest = 10 if self.devnet.now_ms() - began < 600_000 else 100
+            passed = (self.devnet.now_ms() - began) // 60_000
+            longest = 10 if passed < 2 else 20 if passed < 10 else 100
             self.step(blocks=max(1, min(longest, left // 3000)))
             self.turn()
 
