@@ -57,11 +57,19 @@ def _fits_own_windows(new: RouterPolicy, others: Policies) -> Finding:
     for name in ("hourly_limit", "daily_limit", "recipient_limit"):
         limit = getattr(new, name)
         if limit is not None and new.payout_maximum > limit:
-            yield "payout_maximum", f"It would never fit {name} of {format_usdt(limit)} USDT."
+            yield "payout_maximum", f"It would never fit the {_named(name)} of {format_usdt(limit)} USDT."
     for name in ("hourly_limit", "daily_limit"):
         limit = getattr(others.everybody, name)
         if new.payout_maximum > limit:
-            yield "payout_maximum", f"It would never fit the global {name} of {format_usdt(limit)} USDT."
+            yield (
+                "payout_maximum",
+                f"It would never fit the global {_named(name)} of {format_usdt(limit)} USDT.",
+            )
+
+
+def _named(limit: str) -> str:
+    """A limit's column as people say it: ``hourly_limit`` is the hourly limit."""
+    return limit.replace("_", " ")
 
 
 def _fits_global_windows(new: RouterPolicy, others: Policies) -> Finding:

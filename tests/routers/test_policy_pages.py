@@ -252,7 +252,7 @@ class TestFigures:
 
 
 @pytest.mark.parametrize(("scope", "changed", "sentence"), [
-    (V0, {"payout_maximum": "300.000001"}, "It would never fit recipient_limit"),
+    (V0, {"payout_maximum": "300.000001"}, "It would never fit the recipient limit"),
     (V0, {"daily_limit": "400"}, "A day&#x27;s limit at or below an hour&#x27;s"),
     (V0, {"hourly_limit": "lots"}, "plain decimal number"),
     (V0, {"hourly_limit": "1e3"}, "plain decimal number"),

@@ -27,10 +27,13 @@ from payouts.sending import send_due
 
 DAYS = 30
 PAYOUTS = 200  # in as many days; fewer in fewer
-# When the month is over, under three days of the limit: above that the hot balance is an alarm.
-TREASURY_USDT = 36_000 * BASE_UNITS_PER_USDT
+# Three days of the limit: above that the hot balance is an alarm.
+TREASURY_USDT = 30_000 * BASE_UNITS_PER_USDT
 TREASURY_TRX = 20_000 * SUN_PER_TRX
 ROUNDS_A_DAY = 40
+HOUR_MS = 3_600_000
+# 19 blocks of 3 seconds, and one to spare.
+UNTIL_FINAL_MS = 60_000
 LIVE = (AttemptState.PREPARED, *UNRESOLVED)
 
 
@@ -55,10 +58,11 @@ def live_through(devnet: DevnetControl, days: int = DAYS) -> None:
             PayoutManager.create(creator=User.objects.get(username=wish.creator), order=wish.order)
         _finish_day(devnet)
         morning = began_ms + (day + 1) * 24 * 3600 * 1000
-        devnet.clock("manual", now_ms=max(morning, devnet.now_ms()))
-        devnet_clock.follow()
-    devnet.clock("live", now_ms=time.time_ns() // 1_000_000)
+        _jump(devnet, max(morning, devnet.now_ms()))
+    _jump(devnet, max(time.time_ns() // 1_000_000 - UNTIL_FINAL_MS, devnet.now_ms()))
+    devnet.clock("live", now_ms=max(time.time_ns() // 1_000_000, devnet.now_ms()))
     devnet_clock.follow()
+    signer.sign_prepared()
     watching.poll()
     while seal():
         continue
@@ -75,9 +79,18 @@ def _fund(devnet: DevnetControl) -> None:
     ledger.book_inflow(TREASURY_TRX, note="first deposit", currency=Currency.TRX)
 
 
+def _jump(devnet: DevnetControl, now_ms: int) -> None:
+    """On to an instant, and blocks until one is final there: a chain that stood still would be an alarm."""
+    devnet.clock("manual", now_ms=now_ms)
+    devnet.step_until_solid()
+    devnet_clock.follow()
+
+
 def _finish_day(devnet: DevnetControl) -> None:
     """Everybody's turn, block after block, until no payout of the day is open."""
     for _ in range(ROUNDS_A_DAY):
+        # The signer gives its sign of life before anybody looks for it.
+        signer.sign_prepared()
         watching.poll()
         signer.sign_prepared()
         release_due()
@@ -87,7 +100,7 @@ def _finish_day(devnet: DevnetControl) -> None:
             devnet.step(blocks=20)
         elif Payout.objects.exclude(status__in=ENDED).exists():
             # An hour's limit is full: the next hour has room.
-            devnet.step(seconds=3600)
+            _jump(devnet, devnet.now_ms() + HOUR_MS)
         else:
             return
         devnet_clock.follow()
