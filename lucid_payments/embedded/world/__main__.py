@@ -43,7 +43,9 @@ def main() -> None:
         },
     )
     if is_new:
-        history.live_through(DevnetControl(options.devnet_url, timeout=120), options.history_days)
+        devnet = DevnetControl(options.devnet_url, timeout=120)
+        history.live_through(devnet, options.history_days)
+        devnet.snapshot()
         demo_file.merge(options.demo_file, {"world": "complete"})
 
 

@@ -66,7 +66,6 @@ def live_through(devnet: DevnetControl, days: int = DAYS) -> None:
     watching.poll()
     while seal():
         continue
-    devnet.snapshot()
 
 
 def _fund(devnet: DevnetControl) -> None:

@@ -1,0 +1,28 @@
+"""The demo's past: people paid day by day, and nothing in it that anybody should worry about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lucid_payments.embedded.world import history, people
+from payouts.models import Alarm, Payout
+from tests.devnet.fixtures import RunningDevnet
+from tests.payouts.flow.world import forget_process_state, write_key
+
+
+def test_a_story_of_days_pays_everybody_and_raises_no_alarm(
+    devnet: RunningDevnet, db: None, settings: Any, tmp_path: Path
+) -> None:
+    settings.TRON_NODES = [
+        {"name": f"node{number}", "operator": f"operator{number}", "url": url}
+        for number, url in enumerate(devnet.urls, 1)
+    ]
+    for name, value in write_key(tmp_path).items():
+        setattr(settings, name, value)
+    forget_process_state()
+    people.create()
+    history.live_through(devnet.control, days=3)
+    forget_process_state()
+    assert set(Payout.objects.values_list("status", flat=True)) == {"confirmed"}
+    assert list(Alarm.objects.values_list("kind", "detail")) == []
