@@ -21,8 +21,9 @@ from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView, caller
 from lucid_payments.money import to_decimal
-from payouts import batches, metrics
+from payouts import batches
 from payouts.api import estimates, forecast
+from payouts.api.creation import create_once
 from payouts.api.representation import shown_attempt, with_what_is_shown
 from payouts.api.serializers import BatchSerializer
 from payouts.manager import PayoutManager
@@ -38,11 +39,7 @@ class BatchesView(LucidView):
     rate_limits = {"POST": 5}
 
     def post(self, request: Request) -> HttpResponse:
-        try:
-            return idempotency.run_once(request._request, caller(request), lambda: self._create(request))
-        except Exception:
-            metrics.count_refused(getattr(request, "_full_data", None))
-            raise
+        return create_once(request, lambda: self._create(request))
 
     def _create(self, request: Request) -> Answer:
         user = caller(request)

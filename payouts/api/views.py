@@ -15,9 +15,9 @@ from lucid_payments.api.errors import InvalidRequest, PayoutNotFound
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView, caller
-from payouts import metrics
 from payouts.api import filters, forecast
 from payouts.api.access import visible_to
+from payouts.api.creation import create_once
 from payouts.api.representation import head_number, represent, with_what_is_shown
 from payouts.api.serializers import PAYOUT_ID, PayoutOrderSerializer
 from payouts.manager import PayoutManager
@@ -28,12 +28,7 @@ class PayoutsView(LucidView):
     rate_limits = {"POST": 10, "GET": 30}
 
     def post(self, request: Request) -> HttpResponse:
-        try:
-            return idempotency.run_once(request._request, caller(request), lambda: self._create(request))
-        except Exception:
-            # What was read of the body, if anything: asking for it anew could fail anew.
-            metrics.count_refused(getattr(request, "_full_data", None))
-            raise
+        return create_once(request, lambda: self._create(request))
 
     def get(self, request: Request) -> Response:
         payouts, applied = filters.apply(visible_to(caller(request)), request.query_params)
