@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -11,10 +16,18 @@ import urllib3
 from django.conf import settings
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.contrib.socks import SOCKSProxyManager
+from urllib3.contrib.socks import (
+    SOCKSConnection,
+    SOCKSHTTPConnectionPool,
+    SOCKSHTTPSConnection,
+    SOCKSHTTPSConnectionPool,
+    SOCKSProxyManager,
+)
 
 MAX_LENGTH: Final = 500
 CONNECT_SECONDS: Final = 10.0
+# For all of a request: each read alone may be in time while a receiver drips its answer for hours.
+REQUEST_SECONDS: Final = 20.0
 
 
 class TargetRefused(Exception):
@@ -46,11 +59,71 @@ def check(url: str) -> None:
         raise TargetRefused("Give a full host name.")
 
 
+class TimeLimit:
+    """Cuts off the connections that were made under it, whatever they are doing, once the time is over."""
+
+    def __init__(self) -> None:
+        self._ends_at = time.monotonic() + REQUEST_SECONDS
+        self._watched: list[socket.socket] = []
+        self._over = threading.Event()
+
+    @property
+    def is_over(self) -> bool:
+        return self._over.is_set()
+
+    def left(self) -> float:
+        """Seconds, above zero. Raises TimeoutError."""
+        seconds = self._ends_at - time.monotonic()
+        if seconds <= 0:
+            self._over.set()
+            raise TimeoutError
+        return seconds
+
+    def watch(self, connection: socket.socket) -> None:
+        # TLS takes the socket over; what is done to its twin is done to the connection.
+        self._watched.append(connection.dup())
+        if self.is_over:
+            self.cut()
+
+    def cut(self) -> None:
+        self._over.set()
+        for twin in list(self._watched):
+            # It may have ended by itself.
+            with suppress(OSError):
+                twin.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        for twin in self._watched:
+            twin.close()
+
+
+_limit: ContextVar[TimeLimit] = ContextVar("_limit")
+
+
+@contextmanager
+def time_limit() -> Iterator[TimeLimit]:
+    """Requests of this thread end within REQUEST_SECONDS, resolving the name apart, which the resolver limits."""
+    limit = TimeLimit()
+    timer = threading.Timer(limit.left(), limit.cut)
+    timer.daemon = True
+    token = _limit.set(limit)
+    timer.start()
+    try:
+        yield limit
+    finally:
+        timer.cancel()
+        timer.join()
+        _limit.reset(token)
+        limit.close()
+
+
 def pool() -> urllib3.PoolManager:
     """What makes the requests: through Tor, which resolves names, where it is configured; else to checked addresses."""
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=CONNECT_SECONDS)
     if settings.TOR_PROXY:
-        return SOCKSProxyManager(settings.TOR_PROXY, timeout=timeout)
+        manager: urllib3.PoolManager = SOCKSProxyManager(settings.TOR_PROXY, timeout=timeout)
+        manager.pool_classes_by_scheme = {"http": _TorPool, "https": _SecureTorPool}
+        return manager
     manager = urllib3.PoolManager(timeout=timeout)
     manager.pool_classes_by_scheme = {"http": _CheckedPool, "https": _CheckedSecurePool}
     return manager
@@ -75,25 +148,49 @@ def _connect(host: str, port: int) -> socket.socket:
         if not settings.WEBHOOK_PRIVATE_TARGETS and not ipaddress.ip_address(address[0]).is_global:
             raise TargetRefused("The name resolves to a private, loopback or link-local address.")
         connection = socket.socket(family, kind, protocol)
-        connection.settimeout(CONNECT_SECONDS)
         try:
+            connection.settimeout(min(CONNECT_SECONDS, _limit.get().left()))
             connection.connect(address)
         except OSError as failed:
             connection.close()
             error = failed
         else:
+            connection.settimeout(CONNECT_SECONDS)
             return connection
     raise error
 
 
-class _CheckedConnection(HTTPConnection):
+class _Watched:
+    """A connection that the time limit of its thread cuts off."""
+
+    def _new_conn(self) -> socket.socket:
+        connection: socket.socket = super()._new_conn()  # type: ignore[misc]  # of urllib3's connection
+        _limit.get().watch(connection)
+        return connection
+
+
+class _Checked:
+    _dns_host: str
+    port: int
+
     def _new_conn(self) -> socket.socket:
         return _connect(self._dns_host, self.port)
 
 
-class _CheckedSecureConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect(self._dns_host, self.port)
+class _CheckedConnection(_Watched, _Checked, HTTPConnection):
+    pass
+
+
+class _CheckedSecureConnection(_Watched, _Checked, HTTPSConnection):
+    pass
+
+
+class _TorConnection(_Watched, SOCKSConnection):
+    pass
+
+
+class _SecureTorConnection(_Watched, SOCKSHTTPSConnection):
+    pass
 
 
 class _CheckedPool(HTTPConnectionPool):
@@ -102,3 +199,11 @@ class _CheckedPool(HTTPConnectionPool):
 
 class _CheckedSecurePool(HTTPSConnectionPool):
     ConnectionCls: Any = _CheckedSecureConnection
+
+
+class _TorPool(SOCKSHTTPConnectionPool):
+    ConnectionCls: Any = _TorConnection
+
+
+class _SecureTorPool(SOCKSHTTPSConnectionPool):
+    ConnectionCls: Any = _SecureTorConnection
