@@ -29,7 +29,7 @@ def emptied_folder(folder: Path) -> Path:
 
 
 def replace_file(file: Path, content: str) -> None:
-    """Give `file` the new content, 0600, so that a reader sees the old or the new, never a part."""
+    """Give `file` the new content, 0600: a reader, also after a power cut, sees the old or the new, never a part."""
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(descriptor, "w") as opened:
@@ -40,6 +40,12 @@ def replace_file(file: Path, content: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+    # The name stands in the folder: what is changed after this is never on the disk before it.
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def secret_file(file: Path, generate: Callable[[], str] = lambda: secrets.token_urlsafe(48)) -> Path:

@@ -7,23 +7,28 @@ again when the file has changed, so that a rotation needs no restart.
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import json
+import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-from lucid_payments.private_files import private_folder, replace_file
+from lucid_payments.private_files import PRIVATE_FILE, private_folder, replace_file
 
 MINIMUM_BITS: Final = 2048
 RING: Final = "ring.json"
+LOCK: Final = ".lock"
 # A verifier that has read the key set may keep it so long: the next key is published at least so long before it
 # signs.
 PUBLISHED_SECONDS: Final = 900
@@ -132,11 +137,23 @@ class KeyRing:
 
 def create(folder: Path) -> KeyRing:
     """The ring of a new installation, with one key; the one that is there, where there is one."""
-    if (folder / RING).exists():
-        return load(folder)
-    ring = KeyRing(private_folder(folder), (_made(KeyState.SIGNING),))
-    _write(ring)
-    return ring
+    with changing(folder):
+        if (folder / RING).exists():
+            return load(folder)
+        ring = KeyRing(folder, (_made(KeyState.SIGNING),))
+        _write(ring)
+        return ring
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator[None]:
+    """Whoever reads the ring to change it does so in here, one at a time: else a dropped key could come back."""
+    descriptor = os.open(private_folder(folder) / LOCK, os.O_CREAT | os.O_RDWR, PRIVATE_FILE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def load(folder: Path) -> KeyRing:
@@ -144,7 +161,7 @@ def load(folder: Path) -> KeyRing:
     try:
         entries = json.loads((folder / RING).read_text())["keys"]
         keys = tuple(_read(folder, entry) for entry in entries)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, UnsupportedAlgorithm) as error:
         raise KeyRingError(
             f"{folder} holds no key ring that we can read ({type(error).__name__})."
         ) from error
@@ -173,29 +190,33 @@ def _made(state: KeyState) -> TokenKey:
 
 def _read(folder: Path, entry: dict[str, Any]) -> TokenKey:
     pem, state = (folder / f"{entry['kid']}.pem").read_bytes(), KeyState(entry["state"])
-    private: Any = None
-    if state == KeyState.RETIRING:
-        public: Any = serialization.load_pem_public_key(pem)
-    else:
-        private = serialization.load_pem_private_key(pem, password=None)
-        public = private.public_key()
+    private: Any = serialization.load_pem_private_key(pem, password=None) if b"PRIVATE" in pem else None
+    public: Any = private.public_key() if private else serialization.load_pem_public_key(pem)
     if not isinstance(public, RSAPublicKey) or public.key_size < MINIMUM_BITS:
         raise KeyRingError(f"{folder}: {entry['kid']} must be an RSA key of at least {MINIMUM_BITS} bits.")
     if thumbprint(public) != entry["kid"]:
         raise KeyRingError(f"{folder}: {entry['kid']}.pem holds another key than its name says.")
+    if state == KeyState.RETIRING:
+        # A rotation that was cut off leaves it in the file, to no use.
+        private = None
+    elif private is None:
+        raise KeyRingError(f"{folder}: {entry['kid']}.pem holds no private half.")
     return TokenKey(entry["kid"], state, int(entry["since"]), public, private)
 
 
 def _write(ring: KeyRing) -> None:
-    """Keys first, the ring last: whoever reads meanwhile sees the ring before or after."""
-    for key in ring.keys:
-        replace_file(ring.folder / f"{key.kid}.pem", _pem(key))
+    """New keys, then the ring, then what it needs no more is taken away: cut off anywhere, a ring is whole."""
+    files = {ring.folder / f"{key.kid}.pem": key for key in ring.keys}
+    for file, key in files.items():
+        if not file.exists():
+            replace_file(file, _pem(key))
     entries = [{"kid": key.kid, "state": key.state, "since": key.since} for key in ring.keys]
     replace_file(ring.folder / RING, json.dumps({"keys": entries}, indent=2) + "\n")
-    named = {f"{key.kid}.pem" for key in ring.keys}
-    for file in ring.folder.glob("*.pem"):
-        if file.name not in named:
-            file.unlink(missing_ok=True)
+    for file, key in files.items():
+        if key.private is None:
+            replace_file(file, _pem(key))
+    for file in {*ring.folder.glob("*.pem"), *ring.folder.glob(".*.pem.*")} - files.keys():
+        file.unlink(missing_ok=True)
 
 
 def _pem(key: TokenKey) -> str:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
+from django.db import connection
 from pytest_django import Settings
 
 from lucid_payments.accounts import keyring
@@ -18,6 +24,7 @@ from lucid_payments.accounts.keys import token_ring
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.tokens import AccessToken, issue
 from lucid_payments.audit.models import AuditEntry
+from lucid_payments.private_files import replace_file
 from tests.api_client import ApiClient
 
 
@@ -132,6 +139,64 @@ def test_a_file_that_holds_another_key_than_its_name_says_is_refused(folder: Pat
     )
     with pytest.raises(KeyRingError, match="another key"):
         keyring.load(folder)
+
+
+class PowerCut(BaseException):
+    """The machine stops: nothing after this moment happens."""
+
+
+@pytest.mark.parametrize("written", range(4))
+@pytest.mark.parametrize("act", [["rotate", "--at-once"], ["add"], ["drop"]])
+def test_a_power_cut_anywhere_leaves_a_ring_that_signs(
+    folder: Path, db: None, monkeypatch: pytest.MonkeyPatch, act: list[str], written: int
+) -> None:
+    """Cut off before the first file, the second, and so on."""
+    if act != ["add"]:
+        run("add")
+    kids = {key.state: key.kid for key in token_ring().keys}
+    steps = iter(range(written))
+
+    def one_step(change: Callable[..., Any]) -> Callable[..., Any]:
+        def until_the_cut(*arguments: Any, **options: Any) -> Any:
+            if next(steps, None) is None:
+                raise PowerCut
+            return change(*arguments, **options)
+
+        return until_the_cut
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keyring, "replace_file", one_step(replace_file))
+        patch.setattr(Path, "unlink", one_step(Path.unlink))
+        with suppress(PowerCut):
+            run(*act, *([kids[KeyState.NEXT]] if act == ["drop"] else []))
+    assert token_ring().sign_with()
+    run("list")
+    if not any(key.state == KeyState.NEXT for key in token_ring().keys):
+        run("add")
+    run("rotate", "--at-once")
+    assert len(list(folder.glob("*.pem"))) == len(token_ring().keys)
+    retired = [key.kid for key in token_ring().keys if key.state == KeyState.RETIRING]
+    assert all("PRIVATE" not in (folder / f"{kid}.pem").read_text() for kid in retired)
+
+
+def test_of_two_commands_at_once_each_counts(folder: Path, cloned_database: Any) -> None:
+    old = token_ring().signing.kid
+    run("add")
+    run("rotate", "--at-once")
+    started = threading.Barrier(2)
+
+    def command(*arguments: str) -> None:
+        try:
+            started.wait()
+            run(*arguments)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(command, "add"), threads.submit(command, "drop", old)]:
+            done.result()
+    assert [key.state for key in token_ring().keys] == [KeyState.SIGNING, KeyState.NEXT]
+    assert token_ring().verifying(old) is None
 
 
 def test_files_are_for_their_owner_alone(folder: Path) -> None:

@@ -65,7 +65,8 @@ class Command(BaseCommand):
 @transaction.atomic
 def _changed(folder: Path, word: str, change: Callable[[KeyRing], KeyRing]) -> KeyRing:
     """The audit entry comes first: without the database no key changes."""
-    before = keyring.load(folder)
-    log.record(f"token_keys.{word}", actor="manage.py tokenkeys", details={"signing": before.signing.kid})
     lifetime = int(settings.REFRESH_TOKEN_LIFETIME.total_seconds())
-    return change(before).without_expired(lifetime)
+    with keyring.changing(folder):
+        before = keyring.load(folder)
+        log.record(f"token_keys.{word}", actor="manage.py tokenkeys", details={"signing": before.signing.kid})
+        return change(before).without_expired(lifetime)
