@@ -75,6 +75,8 @@ def is_within(client: str, networks: Iterable[str]) -> bool:
         address = ipaddress.ip_address(client.removeprefix("gateway:"))
     except ValueError:
         return False
+    # A socket for both kinds names an IPv4 peer so.
+    address = getattr(address, "ipv4_mapped", None) or address
     return any(address in network for network in allowed)
 
 

@@ -123,7 +123,9 @@ def test_a_key_for_networks_opens_nothing_from_elsewhere(
     assert answer.status == 200
     client = with_token(answer.body["access"])
     assert client.get("/payouts", headers=near).status == 200
-    for elsewhere in ("10.2.0.1", "circuit-77", ""):
+    mapped = {**near, "X-Lucid-Client": "::ffff:10.1.2.3"}
+    assert client.get("/payouts", headers=mapped).status == 200
+    for elsewhere in ("10.2.0.1", "::ffff:10.2.0.1", "::10.1.2.3", "circuit-77", ""):
         far = {**near, "X-Lucid-Client": elsewhere}
         exchange(secret, **far).refused(401, "LUCID_ERR_1001")
         client.get("/payouts", headers=far).refused(401, "LUCID_ERR_1001")
