@@ -26,6 +26,9 @@ from urllib3.contrib.socks import (
 
 MAX_LENGTH: Final = 500
 CONNECT_SECONDS: Final = 10.0
+# RFC 4291 and RFC 6052.
+_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 # For all of a request: each read alone may be in time while a receiver drips its answer for hours.
 REQUEST_SECONDS: Final = 20.0
 
@@ -53,7 +56,7 @@ def check(url: str) -> None:
     if parts.scheme != "https" and not (onion and parts.scheme == "http"):
         raise TargetRefused("Give an https:// URL, or http:// of an onion service.")
     literal = _address(host)
-    if literal is not None and not literal.is_global:
+    if literal is not None and not _is_public(literal):
         raise TargetRefused("Private, loopback and link-local addresses aren't called.")
     if literal is None and "." not in host:
         raise TargetRefused("Give a full host name.")
@@ -141,11 +144,21 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Of IPv6 the one block that is given out, and none in it that stands for an IPv4 address but NAT64's public ones."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _NAT64:
+            return _is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address not in _GLOBAL_UNICAST or address.sixtofour is not None:
+            return False
+    return address.is_global and not address.is_multicast
+
+
 def _connect(host: str, port: int) -> socket.socket:
     """A connection to an address that was checked itself: a name that resolves anew after a check can't get past it."""
     error: OSError = OSError("the name has no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        if not settings.WEBHOOK_PRIVATE_TARGETS and not ipaddress.ip_address(address[0]).is_global:
+        if not settings.WEBHOOK_PRIVATE_TARGETS and not _is_public(ipaddress.ip_address(address[0])):
             raise TargetRefused("The name resolves to a private, loopback or link-local address.")
         connection = socket.socket(family, kind, protocol)
         try:

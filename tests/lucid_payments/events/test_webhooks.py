@@ -25,10 +25,18 @@ from pytest_django import Settings
 from lucid_payments.accounts.models import User
 from lucid_payments.audit.models import AuditEntry
 from lucid_payments.events import deliveries, outbox, targets
-from lucid_payments.events.models import DeliveryState, Event, WebhookDelivery, WebhookEndpoint, WebhookTry
+from lucid_payments.events.models import (
+    DeliveryState,
+    Event,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookPosition,
+    WebhookTry,
+)
 from lucid_payments.events.tasks import tell_webhooks
 from lucid_payments.locks import AdvisoryLock, only_one
 from tests.api_client import Answer, ApiClient
+from tests.lucid_payments.events.test_feed import put_ahead
 
 # Other tests' open transactions, in any database of the server, would keep events back.
 pytestmark = pytest.mark.alone
@@ -412,6 +420,16 @@ def in_thread(call: Callable[[], Any]) -> None:
         connection.close()
 
 
+def test_after_a_restore_into_another_server_new_events_arrive_once(owner: User, receiver: Receiver) -> None:
+    register(owner, receiver.url)
+    emit(owner)
+    assert turn() == 1
+    put_ahead()
+    WebhookPosition.objects.update(transaction=9_000_000_000)
+    emit(owner)
+    assert (turn(), turn()) == (1, 0)
+
+
 def test_both_secrets_sign_for_a_day_after_a_change(owner: User, receiver: Receiver) -> None:
     register(owner, receiver.url)
     old = secret_of(owner)["secret"]
@@ -494,6 +512,8 @@ PRIVATE = [
     "https://[::1]/", "https://10.0.0.1/", "https://192.168.1.1/", "https://169.254.169.254/latest/meta-data",
     "https://[fe80::1]/", "https://[::ffff:127.0.0.1]/", "https://0.0.0.0/", "https://localhost/", "https://user@example.com/",
     "https://example.com/#x", "ftp://example.com/", "file:///etc/passwd", "gopher://example.com/", "https:///x",
+    "https://[::127.0.0.1]/", "https://[64:ff9b::10.0.0.1]/", "https://[2002:7f00:1::1]/", "https://[fec0::1]/",
+    "https://[::ffff:0:127.0.0.1]/", "https://[fd00::1]/", "https://[ff0e::1]/", "https://224.0.0.1/",
     "https://exa mple.com/", "https://" + "a" * 600, "http://abc.onion/", "",
 ]  # fmt: skip
 
@@ -506,7 +526,13 @@ def test_private_and_odd_targets_are_refused(url: str, settings: Settings) -> No
 
 
 @pytest.mark.parametrize(
-    "url", ["https://example.com/", "https://8.8.8.8:8443/x?y=z", "https://[2606:4700::1111]/"]
+    "url",
+    [
+        "https://example.com/",
+        "https://8.8.8.8:8443/x?y=z",
+        "https://[2606:4700::1111]/",
+        "https://[64:ff9b::8.8.8.8]/",
+    ],
 )
 def test_public_targets_are_taken(url: str, settings: Settings) -> None:
     settings.WEBHOOK_PRIVATE_TARGETS = False
