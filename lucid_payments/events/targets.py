@@ -145,7 +145,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Of IPv6 the one block that is given out, and none in it that stands for an IPv4 address but NAT64's public ones."""
+    """Of IPv6 the one block that is given out, and of what stands for an IPv4 address NAT64's public ones alone."""
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:
             return _is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))

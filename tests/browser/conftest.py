@@ -66,7 +66,9 @@ class Office:
         return self.page.get_by_role("heading", level=1).inner_text()
 
     def axe(self) -> list[str]:
-        """What axe finds serious on this page, with the elements."""
+        """What axe finds serious on this page, with the elements, once all of it has arrived."""
+        # A click returns as soon as the next page begins: there may be no document to look at yet.
+        self.page.wait_for_load_state("load")
         found = Axe().run(self.page).response["violations"]
         return [
             f"{rule['id']}: {node['target']}" for rule in found if rule["impact"] in SERIOUS for node in rule["nodes"]

@@ -25,18 +25,10 @@ from pytest_django import Settings
 from lucid_payments.accounts.models import User
 from lucid_payments.audit.models import AuditEntry
 from lucid_payments.events import deliveries, outbox, targets
-from lucid_payments.events.models import (
-    DeliveryState,
-    Event,
-    WebhookDelivery,
-    WebhookEndpoint,
-    WebhookPosition,
-    WebhookTry,
-)
+from lucid_payments.events.models import DeliveryState, Event, WebhookDelivery, WebhookEndpoint, WebhookTry
 from lucid_payments.events.tasks import tell_webhooks
 from lucid_payments.locks import AdvisoryLock, only_one
 from tests.api_client import Answer, ApiClient
-from tests.lucid_payments.events.test_feed import put_ahead
 
 # Other tests' open transactions, in any database of the server, would keep events back.
 pytestmark = pytest.mark.alone
@@ -418,16 +410,6 @@ def in_thread(call: Callable[[], Any]) -> None:
         call()
     finally:
         connection.close()
-
-
-def test_after_a_restore_into_another_server_new_events_arrive_once(owner: User, receiver: Receiver) -> None:
-    register(owner, receiver.url)
-    emit(owner)
-    assert turn() == 1
-    put_ahead()
-    WebhookPosition.objects.update(transaction=9_000_000_000)
-    emit(owner)
-    assert (turn(), turn()) == (1, 0)
 
 
 def test_both_secrets_sign_for_a_day_after_a_change(owner: User, receiver: Receiver) -> None:
