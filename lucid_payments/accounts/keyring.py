@@ -185,7 +185,9 @@ def thumbprint(key: RSAPublicKey) -> str:
 def _made(state: KeyState) -> TokenKey:
     private = rsa.generate_private_key(public_exponent=65537, key_size=MINIMUM_BITS)
     public = private.public_key()
-    return TokenKey(thumbprint(public), state, _now(), public, private)
+    kid = thumbprint(public)
+    # `tokenkeys drop` would read that name as an option.
+    return _made(state) if kid.startswith("-") else TokenKey(kid, state, _now(), public, private)
 
 
 def _read(folder: Path, entry: dict[str, Any]) -> TokenKey:

@@ -203,3 +203,12 @@ def test_files_are_for_their_owner_alone(folder: Path) -> None:
     assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
     assert folder.stat().st_mode & 0o777 == 0o700
     assert "PRIVATE" not in repr(token_ring())
+
+
+def test_no_key_has_a_name_that_a_command_would_read_as_an_option(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = iter(["-abc", "--at-once", "abc"])
+    ring = keyring.load(folder)
+    monkeypatch.setattr(keyring, "thumbprint", lambda key: next(names))
+    assert [key.kid for key in ring.add().keys] == [ring.signing.kid, "abc"]
