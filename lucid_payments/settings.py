@@ -262,6 +262,8 @@ JWT_KEYS_DIR = env.text("JWT_KEYS_DIR")
 JWT_ALGORITHM = env.text("JWT_ALGORITHM", "RS256")
 JWT_ISSUER = env.text("JWT_ISSUER", "lucid-payments")
 JWT_AUDIENCE = env.text("JWT_AUDIENCE", "lucid-payments")
+# Whose tokens are believed beside our own, by the keys of which file (`accounts.issuers`).
+JWT_OUTSIDE_ISSUERS: list[Any] = list(env.json_list("JWT_OUTSIDE_ISSUERS", ()))
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 REFRESH_TOKEN_LIFETIME = timedelta(days=1)
 RATE_LIMIT_FACTOR = env.integer("RATE_LIMIT_FACTOR", 1, minimum=1, maximum=1_000_000)

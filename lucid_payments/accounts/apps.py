@@ -6,5 +6,5 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        # For the acts that it registers, in commands and workers too.
-        from lucid_payments.accounts import client_acts, staff_acts  # noqa: F401
+        # For the acts and checks that they register, in commands and workers too.
+        from lucid_payments.accounts import checks, client_acts, staff_acts  # noqa: F401

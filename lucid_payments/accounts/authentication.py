@@ -14,13 +14,18 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import AuthenticationFailed as SimpleJwtFailure
 from rest_framework_simplejwt.tokens import Token
 
+from lucid_payments.accounts import outside
 from lucid_payments.accounts.models import MachineKey, TokenFamily, User
+from lucid_payments.accounts.outside import OutsideToken, OutsideTokenRefused
 from lucid_payments.api import errors
 from lucid_payments.api.client_address import client_of
 
 
 class TokenAuthentication(JWTAuthentication):
-    """A bearer token of ours. Raises MissingToken, which never says what was wrong with it."""
+    """A bearer token, ours or of an outside issuer that is configured.
+
+    Raises MissingToken, which never says what was wrong with it.
+    """
 
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         try:
@@ -31,8 +36,20 @@ class TokenAuthentication(JWTAuthentication):
             raise errors.MissingToken
         return found
 
-    def get_user(self, validated_token: Token) -> Any:
-        user = user_of(validated_token)
+    def get_validated_token(self, raw_token: bytes) -> Any:
+        issuer = outside.issuer_of(raw_token)
+        if issuer is None:
+            return super().get_validated_token(raw_token)
+        try:
+            return outside.verify(raw_token, issuer)
+        except OutsideTokenRefused:
+            raise errors.MissingToken from None
+
+    def get_user(self, validated_token: Token | OutsideToken) -> Any:
+        if isinstance(validated_token, OutsideToken):
+            user = outside.user_of(validated_token)
+        else:
+            user = user_of(validated_token)
         if user is None:
             raise errors.MissingToken
         return user

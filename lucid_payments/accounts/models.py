@@ -128,6 +128,25 @@ class MachineKey(models.Model):
         return f"{self.name} of {self.user}"
 
 
+class OutsideIdentity(models.Model):
+    """The account that a subject of an outside issuer has here. Its role follows the newest of the subject's tokens."""
+
+    issuer = models.CharField(max_length=500)
+    subject = models.CharField(max_length=100)
+    user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="outside_identity")
+    # `iat` of the newest token seen, in epoch seconds on the issuer's clock.
+    role_said_at = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "outside identities"
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="outside_identity_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} of {self.issuer}"
+
+
 class RecoveryCode(models.Model):
     """One of ten codes for who lost the authenticator; the code itself is shown once and kept nowhere."""
 
