@@ -25,6 +25,7 @@ class AdvisoryLock(IntEnum):
     RECONCILE = 5
     SEARCH = 6
     WEBHOOKS = 7
+    TALLY = 8
     BOOTSTRAP = 20
 
 

@@ -197,6 +197,16 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 300.0,
         "options": {"expires": 240},
     },
+    "fold the stats' changes into their sums": {
+        "task": "payouts.tasks.fold_stats",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
+    "compare the stats' sums with the payouts": {
+        "task": "payouts.tasks.keep_stats",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
+    },
     "search the chain for people": {
         "task": "payouts.tasks.search",
         "schedule": 5.0,
@@ -210,6 +220,8 @@ CELERY_TASK_ROUTES = {
     "payouts.tasks.search": {"queue": "default"},
     "payouts.tasks.sign": {"queue": "sign"},
     "payouts.tasks.reconcile": {"queue": "default"},
+    "payouts.tasks.fold_stats": {"queue": "default"},
+    "payouts.tasks.keep_stats": {"queue": "default"},
 }
 
 # --- TRON -------------------------------------------------------------------------------------------------

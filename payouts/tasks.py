@@ -63,3 +63,17 @@ def search() -> None:
 
     nudge.started("payouts.tasks.search")
     search_asked()
+
+
+@shared_task(name="payouts.tasks.fold_stats")
+def fold_stats() -> None:
+    from payouts import tally
+
+    tally.fold()
+
+
+@shared_task(name="payouts.tasks.keep_stats")
+def keep_stats() -> None:
+    from payouts import tally
+
+    tally.keep()

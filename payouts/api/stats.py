@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Count, Q, QuerySet, Sum
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,20 +16,19 @@ from lucid_payments.accounts.roles import Role
 from lucid_payments.api.errors import InvalidRequest
 from lucid_payments.api.views import LucidView, caller
 from lucid_payments.money import to_decimal
-from payouts.api.access import visible_to
-from payouts.models import Payout
-from payouts.models.payout import ENDED, PayoutStatus
+from payouts import tally
+from payouts.tally import Sums
 from routers import limits, standing
 from routers.choices import RouterType
 from routers.models import WindowPeriod
 
 ALL: Final = "all"
-# Back from now, and not since the calendar's last turn: a new day doesn't begin with empty figures.
+# Back from now, to the minute, and not since the calendar's last turn: a new day doesn't begin with empty figures.
 PERIODS: Final = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
     "week": timedelta(days=7),
-    "month": timedelta(days=30),
+    "month": tally.LONGEST,
 }
 FULL: Final = frozenset({Role.ADMIN, Role.AUDITOR})
 
@@ -43,48 +41,32 @@ class StatsView(LucidView):
         period = _choice(request, "period", list(PERIODS), "day")
         router = _choice(request, "router_type", [*RouterType.values, ALL], ALL)
         user, now = caller(request), clock.now()
-        created = _of(user).filter(created_at__gt=now - PERIODS[period], created_at__lte=now)
-        chosen = created if router == ALL else created.filter(router_type=router)
+        found = tally.read(PERIODS[period], now, None if user.role in FULL else user.pk)
+        asked = RouterType.values if router == ALL else [router]
+        by_router = {name: found.get(name, Sums()) for name in asked}
         return Response(
             {
                 "period": period,
                 "router_type": router,
-                **_figures(chosen),
-                "payouts_by_router": _by_router(chosen, router),
+                **_figures(Sums.of(by_router.values())),
+                "payouts_by_router": {
+                    name: {"count": sums.count, "amount_usdt": to_decimal(sums.amount)}
+                    for name, sums in by_router.items()
+                },
                 **_standing(user, None if router == ALL else router, now),
                 "generated_at": now,
             }
         )
 
 
-def _of(user: User) -> QuerySet[Payout]:
-    return Payout.objects.all() if user.role in FULL else visible_to(user)
-
-
-def _figures(payouts: QuerySet[Payout]) -> dict[str, Any]:
+def _figures(sums: Sums) -> dict[str, Any]:
     """Counts and amounts of what was created in the period; the rate is of those of them that have ended."""
-    found = payouts.aggregate(
-        count=Count("pk"),
-        amount=Sum("amount"),
-        ended=Count("pk", filter=Q(status__in=ENDED)),
-        confirmed=Count("pk", filter=Q(status=PayoutStatus.CONFIRMED)),
-    )
-    count, amount, ended = found["count"], found["amount"] or 0, found["ended"]
+    rate = _rounded(Decimal(100 * sums.confirmed) / sums.ended) if sums.ended else None
     return {
-        "total_payouts": count,
-        "total_amount_usdt": to_decimal(amount),
-        "success_rate": _rounded(Decimal(100 * found["confirmed"]) / ended) if ended else None,
-        "average_amount_usdt": to_decimal(amount // count) if count else None,
-    }
-
-
-def _by_router(payouts: QuerySet[Payout], router: str) -> dict[str, Any]:
-    rows = payouts.order_by().values_list("router_type").annotate(Count("pk"), Sum("amount"))
-    found = {name: (count, amount) for name, count, amount in rows}
-    asked = RouterType.values if router == ALL else [router]
-    counted = {name: found.get(name, (0, 0)) for name in asked}
-    return {
-        name: {"count": count, "amount_usdt": to_decimal(amount)} for name, (count, amount) in counted.items()
+        "total_payouts": sums.count,
+        "total_amount_usdt": to_decimal(sums.amount),
+        "success_rate": rate,
+        "average_amount_usdt": to_decimal(sums.amount // sums.count) if sums.count else None,
     }
 
 

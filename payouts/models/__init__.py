@@ -8,6 +8,7 @@ from payouts.models.ledger import LedgerAccount, LedgerTransfer
 from payouts.models.paid import PaidHour
 from payouts.models.payout import Payout, PayoutTransition
 from payouts.models.reconciliation import ReconciliationCase, ReconciliationRun
+from payouts.models.tally import Tally, TallyChange
 
 __all__ = [
     "Alarm",
@@ -28,6 +29,8 @@ __all__ = [
     "ReconciliationCase",
     "ReconciliationRun",
     "SignerState",
+    "Tally",
+    "TallyChange",
     "Treasury",
     "UnknownTransfer",
 ]
