@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lucid_payments import clock, commits, nudge
+from lucid_payments import commits, nudge
 from lucid_payments.accounts.models import User
 from lucid_payments.api.errors import AmountTooHigh, BatchRefused, LucidError
 from lucid_payments.audit import log
@@ -48,7 +48,7 @@ def create(
     """
     desk = Desk.open(creator, [order], hold_while_open=hold_while_open)
     decision = desk.decide(order)
-    origin = _Origin(creator, request_id, idempotency_key, clock.now())
+    origin = _Origin(creator, request_id, idempotency_key, desk.at)
     return _accept([(order, decision)], desk, origin)[0]
 
 
@@ -76,7 +76,6 @@ def create_batch(
     if refused:
         raise BatchRefused(refused)
     _refuse_more_than_a_day(decided, desk)
-    now = clock.now()
     batch = PayoutBatch.objects.create(
         creator=creator,
         router_type=router_type,
@@ -86,9 +85,9 @@ def create_batch(
         total_amount=sum(order.amount for order in orders),
         request_id=request_id,
         idempotency_key=idempotency_key,
-        created_at=now,
+        created_at=desk.at,
     )
-    _accept(decided, desk, _Origin(creator, request_id, idempotency_key, now, batch))
+    _accept(decided, desk, _Origin(creator, request_id, idempotency_key, desk.at, batch))
     told = {
         "batch_id": batch.batch_id,
         "total_payouts": len(orders),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.conf import settings
 
+from kyc import eligibility
 from kyc import limits as attestations
 from kyc.limits import UNLIMITED, AttestedLimits
+from kyc.models import Node
 from lucid_payments import clock, locks
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
@@ -50,13 +53,16 @@ class Desk:
     creator: User
     policies: Policies
     own_nodes: frozenset[str]
-    # What the attestations of the nodes that are named allow.
+    # The nodes that are named, and what their attestations allow.
+    nodes: dict[str, Node]
     attested: dict[str, AttestedLimits]
     # The caller's references that are taken, with the payout of each; the payouts to be replaced, by id.
     references: dict[str, str]
     replaceable: dict[str, Payout]
     replaced_already: set[int]
     hold_while_open: bool
+    # When they are looked at, UTC.
+    at: datetime
     # Named by an order of this request before.
     _named: set[tuple[str, str]] = field(default_factory=set)
     _decisions: dict[tuple[str | None, str, str | None], RouterDecision] = field(default_factory=dict)
@@ -75,11 +81,14 @@ class Desk:
             creator=creator,
             policies=policy.current(),
             own_nodes=_own_nodes(creator, nodes),
+            nodes=eligibility.nodes_by_id(nodes),
             attested=attestations.of_nodes(nodes),
             references=_references(creator, [order.reference_id for order in orders if order.reference_id]),
             replaceable=replaceable,
             replaced_already={pk for pk in taken if pk is not None},
             hold_while_open=hold_while_open,
+            # Last: whoever waited for a lock above asks now.
+            at=clock.now(),
         )
 
     def decide(self, order: PayoutOrder) -> RouterDecision:
@@ -116,7 +125,10 @@ class Desk:
             asked = (None, "", order.router_type)
         if asked not in self._decisions:
             self._decisions[asked] = selection.select_router(
-                node_id=order.node_id, recipient_address=order.recipient_address, asked_for=order.router_type
+                node=self.nodes.get(order.node_id or ""),
+                recipient_address=order.recipient_address,
+                at=self.at,
+                asked_for=order.router_type,
             )
         return self._decisions[asked]
 
@@ -183,7 +195,7 @@ class Desk:
             order.amount,
             subject=selection.subject_of(router, order.node_id),
         )
-        room = limits.room(clock.now(), [claim])
+        room = limits.room(self.at, [claim])
         name = room.refusal(claim)
         if name is not None and name != HoldReason.HOURLY_LIMIT:
             limit = min((room.windows[slot].cap for slot in room.full), default=0)

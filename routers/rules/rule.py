@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from kyc.models import Node
 from routers.choices import RouterType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a rule may look at."""
+    """What a rule may look at. `node` is the one that was named, with its operator, if there is such a node."""
 
-    node_id: str | None
+    node: Node | None
     recipient_address: str
     at: datetime
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from kyc import eligibility
 from kyc.models import Node, NodeOperator, OperatorStatus
@@ -38,7 +39,8 @@ def node() -> Node:
 
 
 def missing(wallet: str = WALLET, node_id: str | None = "node-1", at: datetime = NOW) -> list[str]:
-    held = eligibility.conditions(node_id, wallet, at)
+    named = eligibility.nodes_by_id([node_id] if node_id else [])
+    held = eligibility.conditions(named.get(node_id or ""), wallet, at)
     assert tuple(held) == eligibility.CONDITIONS
     return [name for name, holds in held.items() if not holds]
 
@@ -99,3 +101,17 @@ def test_a_hash_that_is_none_is_named(node: Node, kyc_hash: str) -> None:
 def test_an_empty_wallet_isn_t_matched_by_an_empty_address(node: Node) -> None:
     Node.objects.filter(pk=node.pk).update(attested_wallet="")
     assert missing(wallet="") == ["wallet"]
+
+
+def test_however_many_are_named_they_are_asked_for_at_once(
+    node: Node, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    others = [f"node-{number}" for number in range(2, 100)]
+    Node.objects.bulk_create(Node(node_id=node_id, operator=node.operator) for node_id in others)
+    with django_assert_num_queries(1):
+        named = eligibility.nodes_by_id(["node-1", *others, "nowhere"])
+        held = {node_id: eligibility.conditions(one, WALLET, NOW) for node_id, one in named.items()}
+    assert len(held) == 99
+    assert [node_id for node_id, found in held.items() if all(found.values())] == ["node-1"]
+    with django_assert_num_queries(0):
+        assert eligibility.nodes_by_id([]) == {}

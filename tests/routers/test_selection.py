@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from kyc import eligibility
+from kyc.models import Node
 from lucid_payments.api.errors import AmountTooHigh, InvalidRequest, InvalidRouter
 from routers import policy, selection
 from routers.choices import RouterType
@@ -26,7 +29,9 @@ def held(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
 
 
 def choose(asked_for: str | None = None) -> selection.RouterDecision:
-    return selection.select_router(node_id="n", recipient_address="T", asked_for=asked_for)
+    return selection.select_router(
+        node=Node(node_id="n"), recipient_address="T", at=datetime.now(UTC), asked_for=asked_for
+    )
 
 
 @pytest.mark.parametrize(("asked_for", "router"), [(None, KYC), (KYC, KYC), (V0, V0)])

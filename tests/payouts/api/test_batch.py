@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
+from kyc.models import Node, NodeOperator
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.audit.models import AuditEntry
@@ -19,9 +21,10 @@ from payouts.models import Payout, PayoutBatch
 from payouts.models.payout import PayoutStatus
 from tests.api_client import Answer, ApiClient
 from tests.payouts.api.conftest import RECIPIENT, MakePayout, MakeUser
-from tests.policies import set_policy
+from tests.policies import KYC, V0, set_policy
 
 USDT = 1_000_000
+OTHER = "TUQMqoA8tQmghWmv9oX8GUVpiSQsBb1BKK"
 
 
 def item(**changes: Any) -> dict[str, Any]:
@@ -204,14 +207,69 @@ def test_the_same_key_gives_the_same_batch(api: ApiClient) -> None:
     send(api, [item()], headers).refused(409, "LUCID_ERR_1003")
 
 
-def test_a_hundred_cost_as_many_statements_as_two(api: ApiClient) -> None:
-    counts = []
-    for size in (2, 100):
-        items = [item(amount_usdt=1, reference_id=f"{size}-{number}") for number in range(size)]
+@pytest.mark.parametrize("role", ["service", "node_operator"])
+def test_a_hundred_cost_as_many_statements_as_two(make_user: MakeUser, role: str) -> None:
+    """Each to a node of its own, with a reference of its own, replacing a payout of its own."""
+    creator = make_user(role)
+    operator = NodeOperator.objects.create(user=creator, operator_id="op", status="approved")
+    plain = {"operator": operator, "attested_wallet": RECIPIENT}
+    Node.objects.bulk_create(Node(node_id=f"node-{number}", **plain) for number in range(100))
+    api = ApiClient(creator)
+
+    def statements(size: int) -> int:
+        old = Payout.objects.bulk_create(
+            Payout(
+                creator=creator, recipient_address=RECIPIENT, amount=USDT, reason="before", status="cancelled",
+                router_type=V0,
+            )
+            for _ in range(size)
+        )  # fmt: skip
+        items = [
+            item(
+                amount_usdt=1,
+                node_id=f"node-{number}",
+                reference_id=f"{size}-{number}",
+                retry_of=replaced.payout_id,
+            )
+            for number, replaced in enumerate(old)
+        ]
         with CaptureQueriesContext(connection) as queries:
-            assert send(api, items).status == 201
-        counts.append(len(queries))
-    assert counts[0] == counts[1]
+            answer = send(api, items)
+        assert answer.status == 201, answer.body
+        assert answer.body["estimated_completion"]
+        return len(queries)
+
+    # What is asked once a process is asked before.
+    statements(1)
+    assert statements(2) == statements(100) <= 40
+
+
+def test_a_batch_to_many_nodes_names_each_that_the_asked_router_refuses(
+    api: ApiClient, make_user: MakeUser
+) -> None:
+    owner = make_user("node_operator")
+    operator = NodeOperator.objects.create(
+        user=owner, operator_id="op", status="approved", kyc_hash="sha256:" + "0a" * 32
+    )
+    now = clock.now()
+    for node_id, wallet, active in (
+        ("good", RECIPIENT, True),
+        ("elsewhere", OTHER, True),
+        ("gone", RECIPIENT, False),
+    ):
+        Node.objects.create(
+            node_id=node_id, operator=operator, is_active=active, reputation=1, attested_wallet=wallet,
+            attested_from=now - timedelta(days=1), attested_until=now + timedelta(days=1),
+        )  # fmt: skip
+    named = ["good", "elsewhere", "unheard-of", "good", "gone"]
+    details = send(api, [item(node_id=node_id) for node_id in named], router_type=KYC).refused(
+        400, "LUCID_ERR_2004"
+    )
+    found = {index: refused["details"]["condition"] for index, refused in details["payouts"].items()}
+    assert found == {"1": "wallet", "2": "node", "4": "node"}
+    assert nothing_happened()
+    assert send(api, [item(node_id="good")] * 2, router_type=KYC).status == 201
+    assert set(Payout.objects.values_list("router_type", flat=True)) == {KYC}
 
 
 def test_two_settlements_at_once_end_the_batch_once(cloned_database: Any) -> None:
