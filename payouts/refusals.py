@@ -119,16 +119,18 @@ class Desk:
         return self.replaceable[order.retry_of] if order.retry_of else None
 
     def _decision(self, order: PayoutOrder) -> RouterDecision:
-        asked = (order.node_id, order.recipient_address, order.router_type)
+        # End users are paid through V0, also where the rule would choose for a node (contract.md, "Roles").
+        wanted = RouterType.V0.value if self.creator.role == Role.END_USER else order.router_type
+        asked = (order.node_id, order.recipient_address, wanted)
         if order.node_id is None:
             # Without a node the rule looks at nothing of the recipient.
-            asked = (None, "", order.router_type)
+            asked = (None, "", wanted)
         if asked not in self._decisions:
             self._decisions[asked] = selection.select_router(
                 node=self.nodes.get(order.node_id or ""),
                 recipient_address=order.recipient_address,
                 at=self.at,
-                asked_for=order.router_type,
+                asked_for=wanted,
             )
         return self._decisions[asked]
 

@@ -107,6 +107,11 @@ def test_an_end_user_never_asks_for_the_kyc_router(node: Node) -> None:
     refused(PermissionRefused, user(Role.END_USER), router_type=KYC, node_id="node-1")
 
 
+def test_the_rule_chooses_no_kyc_router_for_an_end_user_either(node: Node) -> None:
+    payout = create(user(Role.END_USER), node_id="node-1")
+    assert (payout.router_type, payout.node_id) == (V0, "node-1")
+
+
 def test_an_operator_names_only_nodes_of_their_own(node: Node) -> None:
     assert create(node.operator.user, node_id="node-1").router_type == KYC
     stranger = User.objects.create_user(username="stranger", password=None, role=Role.NODE_OPERATOR)
