@@ -6,13 +6,13 @@ doesn't match means a bug, and everything rolls back.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 
 from lucid_payments.accounts.models import User
 from lucid_payments.audit import log
@@ -97,39 +97,44 @@ def record(steps: Iterable[tuple[Step, str]], *, actor: User | str) -> None:
         )
         for step, before in told
     )
-    outbox.emit_many(
-        outbox.Message(
-            type=_word(step, before),
-            subject_type="payout",
-            subject_id=step.payout.payout_id,
-            owner=step.payout.creator,
-            payload=_payload(step),
-        )
-        for step, before in told
-    )
+    outbox.emit_many(message for step, before in told for message in _messages(step, before))
 
 
 def hold(
     payouts: QuerySet[Payout], reason: HoldReason, *, detail: str = "", until: datetime | None = None
 ) -> int:
-    """Write down why scheduled payouts don't go; those that already say so are left alone. One statement for all."""
-    with connection.cursor() as cursor:
-        pks, parameters = payouts.filter(status=PayoutStatus.SCHEDULED).values("pk").query.sql_with_params()
-        cursor.execute(
+    """Write down why scheduled payouts don't go; those that already say so are left alone.
+
+    As many statements for all of them as for one. Clients hear of it once per reason that they can tell apart.
+    """
+    pks, parameters = payouts.filter(status=PayoutStatus.SCHEDULED).values("pk").query.sql_with_params()
+    rows: list[Any] = list(
+        Payout.objects.raw(
             f"""
-            WITH held AS (
-                UPDATE payouts_payout SET hold_reason = %s, due_at = coalesce(%s, due_at)
+            WITH before AS (
+                SELECT id, hold_reason AS was FROM payouts_payout
                 WHERE id IN ({pks}) AND status = 'scheduled'
                   AND (hold_reason IS DISTINCT FROM %s OR %s::timestamptz IS NOT NULL)
-                RETURNING id
+                ORDER BY id FOR UPDATE
+            ), held AS (
+                UPDATE payouts_payout AS payout SET hold_reason = %s, due_at = coalesce(%s, payout.due_at)
+                FROM before WHERE payout.id = before.id RETURNING payout.*, before.was
+            ), told AS (
+                INSERT INTO payouts_payouttransition
+                    (payout_id, from_status, to_status, hold_reason, actor_label, detail)
+                SELECT id, 'scheduled', 'scheduled', %s, 'system', %s FROM held
             )
-            INSERT INTO payouts_payouttransition
-                (payout_id, from_status, to_status, hold_reason, actor_label, detail)
-            SELECT id, 'scheduled', 'scheduled', %s, 'system', %s FROM held
+            SELECT * FROM held ORDER BY id
             """,  # noqa: S608 - `pks` is SQL that Django made, its values are parameters
-            [reason, until, *parameters, reason, until, reason, detail[:500]],
+            [*parameters, reason, until, reason, until, reason, detail[:500]],
         )
-        return int(cursor.rowcount)
+    )
+    news = [row for row in rows if public_hold(row.was) != public_hold(reason)]
+    prefetch_related_objects(news, "creator")
+    outbox.emit_many(
+        _message("payout.held", Step(payout=row, to=PayoutStatus.SCHEDULED, hold=reason)) for row in news
+    )
+    return len(rows)
 
 
 def _update(steps: Sequence[Step], at: datetime) -> int:
@@ -180,7 +185,27 @@ def _count_ended(steps: Sequence[Step], at: datetime) -> None:
 
 
 def _word(step: Step, before: str) -> str:
+    if before == PayoutStatus.AWAITING_APPROVAL and step.to == PayoutStatus.SCHEDULED:
+        return "payout.approved"
     return f"payout.{step.to}" if before else "payout.created"
+
+
+def _messages(step: Step, before: str) -> Iterator[outbox.Message]:
+    """What clients hear of a step: what became of the payout and, apart from that, why it waits from now on."""
+    yield _message(_word(step, before), step)
+    reason = public_hold(step.hold)
+    if reason is not None and (not before or reason != public_hold(step.payout.hold_reason)):
+        yield _message("payout.held", step)
+
+
+def _message(type: str, step: Step) -> outbox.Message:
+    return outbox.Message(
+        type=type,
+        subject_type="payout",
+        subject_id=step.payout.payout_id,
+        owner=step.payout.creator,
+        payload=_payload(step),
+    )
 
 
 def _payload(step: Step) -> dict[str, Any]:

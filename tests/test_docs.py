@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from lucid_payments.events.webhooks import KNOWN_TYPES
+
 ROOT = Path(__file__).resolve().parent.parent
 READ_BY_SETTINGS = re.compile(r'env\.\w+\(\s*"([A-Z0-9_]+)"')
 
@@ -19,3 +21,8 @@ def test_every_setting_stands_in_the_settings_page() -> None:
 def test_every_page_that_the_readme_names_is_there() -> None:
     for name in re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text()):
         assert (ROOT / name).is_file(), name
+
+
+def test_every_event_that_an_endpoint_may_ask_for_stands_in_the_events_page() -> None:
+    page = (ROOT / "docs" / "events.md").read_text()
+    assert {name for name in KNOWN_TYPES if f"`{name}`" not in page} == set()
