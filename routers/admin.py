@@ -19,6 +19,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.backoffice import acts, banners, formats, overview, sessions
 from lucid_payments.backoffice.banners import Banner, Level
 from lucid_payments.backoffice.filters import ChoiceFilter, DaysFilter
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import READING, RecordAdmin
 from lucid_payments.backoffice.site import site
@@ -107,6 +108,7 @@ class StartFilter(DaysFilter):
 class LimitWindowAdmin(RecordAdmin):
     area = Area.LIMITS
     title = "Limits and breakers"
+    group = Group.LIMITS
     place = 20
     about = (
         "An amount is reserved in each of its windows when a payout is released, posted when it is "

@@ -13,6 +13,7 @@ from lucid_payments.backoffice import acts, formats
 from lucid_payments.backoffice.acts import Button
 from lucid_payments.backoffice.filters import ChoiceFilter
 from lucid_payments.backoffice.formats import Tone
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
@@ -47,6 +48,7 @@ class ScopeFilter(ChoiceFilter):
 class RouterPolicyAdmin(RecordAdmin):
     area = Area.LIMITS
     title = "Policies"
+    group = Group.LIMITS
     place = 21
     about = (
         "Every version there was. Each is in force until the next one of its scope; none is ever changed or deleted, "

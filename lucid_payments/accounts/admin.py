@@ -21,6 +21,7 @@ from lucid_payments.accounts.staff_acts import CREATE, ON_A_PERSON
 from lucid_payments.backoffice import acts, formats
 from lucid_payments.backoffice.filters import ChoiceFilter
 from lucid_payments.backoffice.formats import Tone
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
@@ -77,6 +78,7 @@ class StateFilter(ChoiceFilter):
 class PersonAdmin(RecordAdmin):
     area = Area.PEOPLE
     title = "People"
+    group = Group.PEOPLE
     place = 90
     about = (
         "Everybody who works in the back office, with what a review of access asks. Accounts are created, given "

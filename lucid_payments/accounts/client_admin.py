@@ -18,6 +18,7 @@ from lucid_payments.accounts.roles import CLIENTS
 from lucid_payments.backoffice import acts, formats
 from lucid_payments.backoffice.filters import ChoiceFilter
 from lucid_payments.backoffice.formats import Tone
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
@@ -33,6 +34,7 @@ class ClientRoleFilter(ChoiceFilter):
 class ClientAdmin(RecordAdmin):
     area = Area.PEOPLE
     title = "API clients"
+    group = Group.PEOPLE
     place = 91
     about = (
         "Accounts that call the API. Machines come with keys: two people agree on one, its secret is shown once, and "

@@ -14,6 +14,7 @@ from lucid_payments.audit.models import AuditEntry, AuditSeal
 from lucid_payments.backoffice import formats
 from lucid_payments.backoffice.filters import DaysFilter
 from lucid_payments.backoffice.formats import Tone
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
@@ -37,6 +38,7 @@ class WhenFilter(DaysFilter):
 class AuditEntryAdmin(RecordAdmin):
     area = Area.AUDIT
     title = "Audit log"
+    group = Group.EVIDENCE
     place = 70
     about = (
         "Written in the transaction of each act; a sealer chains the entries by hash a second later. "

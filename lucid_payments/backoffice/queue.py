@@ -23,6 +23,7 @@ from lucid_payments.backoffice.acts import ActRefused, Alternative, Changed, Out
 from lucid_payments.backoffice.confirm import ReasonForm, Replayed
 from lucid_payments.backoffice.formats import Tone
 from lucid_payments.backoffice.models import ActState, TwoPersonAct
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.overview import PersonalPanel
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
@@ -58,6 +59,7 @@ class AnswerForm(ReasonForm):
 class TwoPersonActAdmin(RecordAdmin):
     area = Area.ACTS
     title = "Waiting for a second person"
+    group = Group.WORK
     place = 5
     about = (
         "Acts that one person asked for. Another confirms or refuses each within an hour; then it is over."

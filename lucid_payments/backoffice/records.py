@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 
 from lucid_payments.backoffice import policy
 from lucid_payments.backoffice.keyset import KeysetChangeList
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class RecordAdmin(_ModelAdmin):
     area: ClassVar[Area]
     # The heading, and the name in the navigation.
     title: ClassVar[str]
-    # Its place in the navigation, low numbers first.
+    # Where the navigation shows it, and its place there, low numbers first.
+    group: ClassVar[Group]
     place: ClassVar[int]
     # Shown under the list's heading: what these rows are.
     about: ClassVar[str] = ""

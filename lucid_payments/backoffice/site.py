@@ -15,6 +15,7 @@ from lucid_payments.backoffice import (
     banners,
     confirm,
     enrolment,
+    navigation,
     overview,
     own_password,
     policy,
@@ -95,7 +96,7 @@ class BackOffice(AdminSite):
             "environment_banner": banners.environment(),
             # Strangers at the login page learn nothing of alarms.
             "banners": list(banners.current()) if inside else [],
-            "sections": self._sections(request) if inside else [],
+            "groups": self._groups(request) if inside else [],
         }
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
@@ -111,18 +112,10 @@ class BackOffice(AdminSite):
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().login(request, {"title": "Log in", **(extra_context or {})})
 
-    def _sections(self, request: HttpRequest) -> list[dict[str, Any]]:
+    def _groups(self, request: HttpRequest) -> list[dict[str, Any]]:
         """The navigation: each page that this user may read."""
         pages = [page for page in self._registry.values() if isinstance(page, RecordAdmin)]
-        return [
-            {
-                "name": page.title,
-                "url": page.list_url(),
-                "current": request.path.startswith(page.list_url()),
-            }
-            for page in sorted(pages, key=lambda page: page.place)
-            if page.has_view_permission(request)
-        ]
+        return navigation.groups((page for page in pages if page.has_view_permission(request)), request.path)
 
 
 site = BackOffice(name="admin")

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
 from lucid_payments.backoffice import formats
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
@@ -19,6 +20,7 @@ from lucid_payments.events.models import Event
 class EventAdmin(RecordAdmin):
     area = Area.EVENTS
     title = "Events"
+    group = Group.EVIDENCE
     place = 80
     about = "Written in the transaction of the change itself. Rows are never changed."
     search_for = "Event id, payout id or owner's name, in full"

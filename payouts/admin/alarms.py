@@ -14,6 +14,7 @@ from lucid_payments.backoffice import banners, formats
 from lucid_payments.backoffice.banners import Banner, Level
 from lucid_payments.backoffice.filters import ChoiceFilter, DaysFilter
 from lucid_payments.backoffice.formats import Tone
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
@@ -63,6 +64,7 @@ class RaisedFilter(DaysFilter):
 class AlarmAdmin(RecordAdmin):
     area = Area.ALARMS
     title = "Alarms"
+    group = Group.WORK
     place = 40
     about = "Each is raised once, shown on every page, and over by itself when its cause has ended."
     list_display = ("kind_shown", "state_shown", "detail", "raised_shown", "cleared_shown")

@@ -19,6 +19,7 @@ from lucid_payments.backoffice import acts, formats, overview
 from lucid_payments.backoffice.acts import Button
 from lucid_payments.backoffice.filters import ChoiceFilter
 from lucid_payments.backoffice.formats import Tone
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
@@ -90,6 +91,7 @@ class SearchShown:
 class ManualCaseAdmin(RecordAdmin):
     area = Area.PAYOUTS
     title = "Needs people"
+    group = Group.WORK
     place = 8
     about = "What no rule can end. Each case waits here until it ends by itself, or two people decide on evidence."
     page_template = "admin/payouts/case.html"

@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from lucid_payments import clock
 from lucid_payments.backoffice import overview
 from lucid_payments.backoffice.formats import Tone
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import READING, RecordAdmin
 from lucid_payments.backoffice.site import site
@@ -29,6 +30,7 @@ FRESH = timedelta(seconds=60)
 class ChainStateAdmin(RecordAdmin):
     area = Area.CHAIN
     title = "Chain and signer"
+    group = Group.MONEY
     place = 30
 
     def changelist_view(

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from lucid_payments.backoffice import formats
 from lucid_payments.backoffice.filters import ChoiceFilter, DaysFilter
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
@@ -46,6 +47,7 @@ class WhenFilter(DaysFilter):
 class LedgerAccountAdmin(RecordAdmin):
     area = Area.LEDGER
     title = "Ledger accounts"
+    group = Group.MONEY
     place = 50
     about = "Running totals, kept in the transaction of each transfer. Balance: debits less credits."
     list_display = (
@@ -82,6 +84,7 @@ class LedgerAccountAdmin(RecordAdmin):
 class LedgerTransferAdmin(RecordAdmin):
     area = Area.LEDGER
     title = "Ledger transfers"
+    group = Group.MONEY
     place = 60
     about = "Rows are never changed. A pending transfer is posted or voided by a row of its own, once."
     search_for = "Payout id or txid, in full"

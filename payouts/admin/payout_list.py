@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from lucid_payments.audit.admin import register_ids
 from lucid_payments.backoffice import formats
 from lucid_payments.backoffice.filters import ChoiceFilter, DaysFilter
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
@@ -75,6 +76,7 @@ class CreatedFilter(DaysFilter):
 class PayoutAdmin(RecordAdmin):
     area = Area.PAYOUTS
     title = "Payouts"
+    group = Group.WORK
     place = 10
     search_for = "Payout id, txid, recipient's address or reference, in full"
     page_template = "admin/payouts/payout.html"

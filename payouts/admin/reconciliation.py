@@ -29,6 +29,7 @@ from lucid_payments.audit import log
 from lucid_payments.backoffice import acts, factor, formats
 from lucid_payments.backoffice.filters import ChoiceFilter, DaysFilter
 from lucid_payments.backoffice.formats import Tone
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
@@ -78,6 +79,7 @@ class CaseKindFilter(ChoiceFilter):
 class ReconciliationRunAdmin(RecordAdmin):
     area = Area.LEDGER
     title = "Reconciliation"
+    group = Group.MONEY
     place = 61
     about = "Chain against books: every hour, and whenever somebody asks. Each run says what it compared."
     page_template = "admin/payouts/reconciliation_run.html"
@@ -201,6 +203,7 @@ class ReconciliationRunAdmin(RecordAdmin):
 class ReconciliationCaseAdmin(RecordAdmin):
     area = Area.LEDGER
     title = "Differences"
+    group = Group.MONEY
     place = 62
     about = "What chain and books say differently, confirmed by two operators. Each stays until people explain it."
     page_template = "admin/payouts/reconciliation_case.html"

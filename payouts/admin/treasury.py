@@ -17,6 +17,7 @@ from django.urls import URLPattern, path, reverse
 from lucid_payments import clock
 from lucid_payments.backoffice import overview, policy, sessions
 from lucid_payments.backoffice.formats import Tone, usdt
+from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import READING, RecordAdmin
 from lucid_payments.backoffice.site import site
@@ -36,6 +37,7 @@ _NOW: Final = "admin/payouts/treasury_now.html"
 class TreasuryAdmin(RecordAdmin):
     area = Area.TREASURY
     title = "Treasury"
+    group = Group.MONEY
     place = 25
 
     def get_urls(self) -> list[URLPattern]:

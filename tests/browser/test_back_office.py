@@ -56,6 +56,20 @@ def test_from_the_overview_to_a_held_payout(office: Office) -> None:
     assert office.wrong == []
 
 
+def test_pages_stand_in_groups_and_the_keyboard_walks_through_them(office: Office) -> None:
+    office.log_in("admin")
+    pages = office.page.get_by_role("navigation", name="Pages")
+    expect(pages.get_by_role("list", name="Money").get_by_role("link", name="Treasury")).to_be_visible()
+    expect(pages.get_by_role("list", name="Limits").get_by_role("link")).to_have_count(2)
+
+    pages.get_by_role("link", name="Limits and breakers").focus()
+    office.page.keyboard.press("Tab")
+    office.page.keyboard.press("Enter")
+    assert office.heading == "Policies"
+    expect(pages.locator("[aria-current]")).to_have_text("Policies")
+    assert (office.axe(), office.wrong) == ([], [])
+
+
 def test_search_filter_and_page(office: Office) -> None:
     for number in range(60):
         world.payout(office.users["service"], "cancelled", reference_id=f"bulk-{number}")
