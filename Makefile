@@ -10,7 +10,7 @@ export PYTHON ?=
 # `exec` hands make's signals to the program itself: Ctrl-C and SIGTERM stop the demo and not just make.
 RUN := exec "$(VENV)/bin/python"
 
-.PHONY: help demo demo-reset test lint bench faults prove lock
+.PHONY: help demo demo-reset test lint bench faults openapi prove lock
 
 help:
 	@sed -n 's/^##  *//p' Makefile
@@ -44,6 +44,12 @@ bench:
 faults:
 	@bash scripts/install dev
 	@$(RUN) -m tests.faults
+
+## make openapi     docs/openapi.yaml anew, from the views
+openapi:
+	@bash scripts/install dev
+	@export DJANGO_SETTINGS_MODULE=tests.harness.settings PYTHONWARNINGS=ignore; \
+		$(RUN) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
 ## make prove       what is too long for `make test`
 prove:

@@ -287,14 +287,24 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["lucid_payments.api.throttles.ContractThrottle"],
     "DEFAULT_PARSER_CLASSES": ["lucid_payments.api.json_format.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["lucid_payments.api.json_format.ExactJSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "lucid_payments.api.openapi.operations.ContractSchema",
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "lucid_payments.api.error_shape.handle",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
-# The schema has tests of its own; its warnings aren't about a deployment.
-SPECTACULAR_SETTINGS = {"ENABLE_DJANGO_DEPLOY_CHECK": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Lucid Payments",
+    "VERSION": VERSION,
+    # Docstrings are for who reads the code.
+    "DISABLE_DOCSTRING_DESCRIPTIONS": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SORT_OPERATION_PARAMETERS": False,
+    "SCHEMA_PATH_PREFIX": f"/{API_PREFIX}",
+    "POSTPROCESSING_HOOKS": ["lucid_payments.api.openapi.document.complete"],
+    # It has tests of its own; its warnings aren't about a deployment.
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,
+}
 SIMPLE_JWT = {
     "ALGORITHM": JWT_ALGORITHM,
     "ISSUER": JWT_ISSUER,

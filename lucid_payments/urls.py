@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(settings.API_PREFIX, include("payouts.api.urls")),
     # Also where Prometheus looks by itself.
     path("metrics", metrics.view),
+    path("docs", RedirectView.as_view(pattern_name="docs")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", site.urls),
 ]

@@ -5,35 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import authenticate
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import TokenError
 
-from lucid_payments.accounts import families, machine_keys
+from lucid_payments.accounts import families, machine_keys, schema
+from lucid_payments.accounts.bodies import CredentialsSerializer, KeySerializer, RefreshSerializer
 from lucid_payments.accounts.families import Pair
 from lucid_payments.accounts.keyring import PUBLISHED_SECONDS
 from lucid_payments.accounts.keys import token_ring
 from lucid_payments.accounts.models import User
-from lucid_payments.accounts.tokens import MAX_LENGTH, AccessToken, RefreshToken
+from lucid_payments.accounts.tokens import AccessToken, RefreshToken
 from lucid_payments.api import errors
 from lucid_payments.api.client_address import client_of
 from lucid_payments.api.fields import StrictSerializer
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView
-
-
-class CredentialsSerializer(StrictSerializer):
-    username = serializers.CharField(max_length=150)
-    password = serializers.CharField(max_length=1000, trim_whitespace=False)
-
-
-class RefreshSerializer(StrictSerializer):
-    refresh = serializers.CharField(max_length=MAX_LENGTH)
-
-
-class KeySerializer(StrictSerializer):
-    key = serializers.CharField(max_length=200)
 
 
 class AuthView(LucidView):
@@ -53,6 +40,7 @@ class AuthView(LucidView):
 class TokenView(AuthView):
     """Answers a wrong name, a wrong password and a closed account alike."""
 
+    @schema.log_in
     def post(self, request: Request) -> Response:
         user = authenticate(request._request, **self.read(request, CredentialsSerializer))
         # A one-time password is for choosing another one, in the back office.
@@ -64,6 +52,7 @@ class TokenView(AuthView):
 class RefreshView(AuthView):
     """A new pair for a refresh token, which is used up by it."""
 
+    @schema.refresh_tokens
     def post(self, request: Request) -> Response:
         token = _refresh_token(self.read(request, RefreshSerializer)["refresh"])
         pair = families.refresh(token, request_id=request_id_of(request._request)) if token else None
@@ -75,6 +64,7 @@ class RefreshView(AuthView):
 class RevokeView(AuthView):
     """Ends a login. Answers alike for a token that was never one, so that nothing is learned from asking."""
 
+    @schema.revoke_tokens
     def post(self, request: Request) -> Response:
         token = _refresh_token(self.read(request, RefreshSerializer)["refresh"])
         if token is not None:
@@ -85,6 +75,7 @@ class RevokeView(AuthView):
 class KeyView(AuthView):
     """An access token for a machine's key. Keys aren't used up: parallel workers don't disturb each other."""
 
+    @schema.exchange_key
     def post(self, request: Request) -> Response:
         access = machine_keys.exchange(
             self.read(request, KeySerializer)["key"],
@@ -103,6 +94,7 @@ class JwksView(LucidView):
     permission_classes = ()
     rate_limits = {"GET": 10}
 
+    @schema.get_keys
     def get(self, request: Request) -> Response:
         return Response(token_ring().jwks())
 

@@ -54,6 +54,10 @@ class RequestInFlight(IdempotencyConflict):
     retryable = True
 
 
+# RFC 9110's name, which Python has from 3.13 on: no message of ours changes with the Python below.
+_PHRASES: Final = {413: "Content Too Large"}
+
+
 class HttpError(LucidError):
     """What HTTP itself names: unknown path (404), 405, 406, 413, 415."""
 
@@ -62,7 +66,7 @@ class HttpError(LucidError):
     def __init__(self, status: int, details: Mapping[str, Any] | None = None) -> None:
         super().__init__(details)
         self.status = status
-        self.message = HTTPStatus(status).phrase
+        self.message = _PHRASES.get(status) or HTTPStatus(status).phrase
 
 
 class InternalError(LucidError):

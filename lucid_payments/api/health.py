@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from lucid_payments.accounts.authentication import OptionalTokenAuthentication
 from lucid_payments.accounts.models import User
-from lucid_payments.api import error_shape, errors
+from lucid_payments.api import error_shape, errors, health_schema
 from lucid_payments.api.health_checks import DISABLED, HEALTHY, UNHEALTHY, ask, unknown
 from lucid_payments.api.views import LucidView
 from lucid_payments.celery import app as celery_app
@@ -31,6 +31,7 @@ class HealthView(LucidView):
     permission_classes = ()
     rate_limits = {"GET": 120}
 
+    @health_schema.get_health
     def get(self, request: Request) -> Response:
         database_is_there = _database_is_there()
         checks = _report(database_is_there, exact=database_is_there and _has_token(request))
@@ -53,6 +54,7 @@ class LiveView(LucidView):
     permission_classes = ()
     rate_limits = {"GET": 120}
 
+    @health_schema.is_alive
     def get(self, request: Request) -> Response:
         return Response({"status": "alive"})
 
@@ -64,6 +66,7 @@ class ReadyView(LucidView):
     permission_classes = ()
     rate_limits = {"GET": 120}
 
+    @health_schema.is_ready
     def get(self, request: Request) -> Response:
         missing = []
         if not _database_is_there():

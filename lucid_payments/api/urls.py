@@ -7,6 +7,7 @@ from django.urls import path
 from lucid_payments.accounts.views import JwksView, KeyView, RefreshView, RevokeView, TokenView
 from lucid_payments.api import metrics
 from lucid_payments.api.health import HealthView, LiveView, ReadyView
+from lucid_payments.api.openapi.views import DocsView, SchemaView
 from lucid_payments.events.views import EventsView
 from lucid_payments.events.webhook_views import (
     WebhookSecretView,
@@ -30,4 +31,6 @@ urlpatterns = [
     path("health", HealthView.as_view()),
     path("health/live", LiveView.as_view()),
     path("health/ready", ReadyView.as_view()),
+    path("schema", SchemaView.as_view()),
+    path("docs", DocsView.as_view(), name="docs"),
 ]

@@ -11,7 +11,7 @@ from lucid_payments.accounts import roles
 from lucid_payments.api.errors import InvalidRequest
 from lucid_payments.api.pagination import whole_number
 from lucid_payments.api.views import LucidView, caller
-from lucid_payments.events import feed
+from lucid_payments.events import feed, schema
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
@@ -24,6 +24,7 @@ class EventsView(LucidView):
     permissions = {"GET": roles.LIST}
     rate_limits = {"GET": 60}
 
+    @schema.list_events
     def get(self, request: Request) -> Response:
         query = request.query_params
         limit = whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)

@@ -7,7 +7,6 @@ from typing import Any, Final
 from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,28 +14,25 @@ from lucid_payments.accounts import roles
 from lucid_payments.accounts.models import User
 from lucid_payments.api import idempotency
 from lucid_payments.api.errors import HttpError
-from lucid_payments.api.fields import StrictSerializer, TextField
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView, caller
-from lucid_payments.events import outbox, signatures, webhooks
+from lucid_payments.events import outbox, schema, signatures, webhooks
+from lucid_payments.events.bodies import EndpointSerializer
 from lucid_payments.events.models import WebhookEndpoint
 
 PER_MINUTE: Final = 10
-
-
-class EndpointSerializer(StrictSerializer):
-    url = TextField(max_length=500)
-    types = serializers.ListField(child=TextField(max_length=60), required=False, max_length=50)
 
 
 class WebhooksView(LucidView):
     permissions = {"GET": roles.LIST, "POST": roles.LIST}
     rate_limits = {"GET": PER_MINUTE, "POST": PER_MINUTE}
 
+    @schema.list_webhooks
     def get(self, request: Request) -> Response:
         return Response({"webhooks": [_shown(endpoint) for endpoint in webhooks.of(caller(request))]})
 
+    @schema.register_webhook
     def post(self, request: Request) -> HttpResponse:
         return idempotency.run_once(request._request, caller(request), lambda: self._register(request))
 
@@ -56,9 +52,11 @@ class WebhookView(LucidView):
     permissions = {"GET": roles.LIST, "DELETE": roles.LIST}
     rate_limits = {"GET": PER_MINUTE, "DELETE": PER_MINUTE}
 
+    @schema.get_webhook
     def get(self, request: Request, webhook_id: str) -> Response:
         return Response(_shown(_own(caller(request), webhook_id)))
 
+    @schema.delete_webhook
     def delete(self, request: Request, webhook_id: str) -> Response:
         endpoint = _own(caller(request), webhook_id)
         webhooks.delete(endpoint, actor=caller(request), request_id=request_id_of(request._request))
@@ -71,6 +69,7 @@ class WebhookSecretView(LucidView):
     permissions = {"GET": roles.LIST, "POST": roles.LIST}
     rate_limits = {"GET": PER_MINUTE, "POST": PER_MINUTE}
 
+    @schema.get_webhook_secret
     def get(self, request: Request, webhook_id: str) -> Response:
         endpoint = _own(caller(request), webhook_id)
         overlaps = endpoint.previous_until is not None and timezone.now() < endpoint.previous_until
@@ -84,6 +83,7 @@ class WebhookSecretView(LucidView):
             }
         )
 
+    @schema.change_webhook_secret
     def post(self, request: Request, webhook_id: str) -> HttpResponse:
         """A new secret; for a day the old one signs beside it."""
         return idempotency.run_once(
@@ -104,6 +104,7 @@ class WebhookTestView(LucidView):
     permissions = {"POST": roles.LIST}
     rate_limits = {"POST": PER_MINUTE}
 
+    @schema.test_webhook
     def post(self, request: Request, webhook_id: str) -> HttpResponse:
         return idempotency.run_once(
             request._request, caller(request), lambda: self._test(request, webhook_id)

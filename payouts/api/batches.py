@@ -22,7 +22,7 @@ from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView, caller
 from lucid_payments.money import to_decimal
 from payouts import batches
-from payouts.api import estimates, forecast
+from payouts.api import estimates, forecast, schema
 from payouts.api.creation import create_once
 from payouts.api.representation import shown_attempt, with_what_is_shown
 from payouts.api.serializers import BatchSerializer
@@ -38,6 +38,7 @@ class BatchesView(LucidView):
     permissions = {"POST": roles.CREATE}
     rate_limits = {"POST": 5}
 
+    @schema.create_batch
     def post(self, request: Request) -> HttpResponse:
         return create_once(request, lambda: self._create(request))
 
@@ -65,6 +66,7 @@ class BatchView(LucidView):
     permissions = {"GET": roles.READ}
     rate_limits = {"GET": 30}
 
+    @schema.get_batch
     def get(self, request: Request, batch_id: str) -> Response:
         batch = _visible(caller(request), batch_id)
         progress = batches.progress_of(batch)

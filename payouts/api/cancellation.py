@@ -13,20 +13,16 @@ from lucid_payments.accounts import roles
 from lucid_payments.accounts.roles import Role
 from lucid_payments.api import idempotency
 from lucid_payments.api.errors import PayoutNotFound, PermissionRefused
-from lucid_payments.api.fields import StrictSerializer, TextField
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.views import LucidView, caller
+from payouts.api import schema
 from payouts.api.access import visible_to
 from payouts.api.representation import head_number, represent, with_what_is_shown
-from payouts.api.serializers import PAYOUT_ID
+from payouts.api.serializers import PAYOUT_ID, CancellationSerializer
 from payouts.manager import PayoutManager
 from payouts.models import Payout
 
 WITHOUT_A_REASON = "called off by its creator"
-
-
-class CancellationSerializer(StrictSerializer):
-    reason = TextField(max_length=200, required=False, allow_null=True)
 
 
 class CancelView(LucidView):
@@ -35,6 +31,7 @@ class CancelView(LucidView):
     permissions = {"POST": roles.CREATE}
     rate_limits = {"POST": 10}
 
+    @schema.cancel_payout
     def post(self, request: Request, payout_id: str) -> HttpResponse:
         return idempotency.run_once(
             request._request, caller(request), lambda: self._cancel(request, payout_id)

@@ -14,6 +14,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
 from lucid_payments.api.views import LucidView, caller
 from lucid_payments.money import BASE_UNITS_PER_USDT, to_decimal
+from payouts.api import schema
 from payouts.api.stats import FULL
 from routers import limits
 from routers.choices import RouterType
@@ -29,6 +30,7 @@ class LimitsView(LucidView):
     permissions = {"GET": roles.LIST}
     rate_limits = {"GET": 30}
 
+    @schema.get_limits
     def get(self, request: Request) -> Response:
         user, now = caller(request), clock.now()
         claims = {router: Claim(router, "", user.pk, user.role, 0) for router in _routers(user)}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.validators import RegexValidator
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from lucid_payments.api.error_shape import by_field
@@ -22,11 +23,21 @@ PAYOUT_ID = r"payout_[a-zA-Z0-9]{1,33}"
 MAX_BATCH = 100
 
 
+# Blank, too long, padded: whatever is wrong with an address is LUCID_ERR_2001, and the manager says it.
+@extend_schema_field({"type": "string", "pattern": "^T[1-9A-HJ-NP-Za-km-z]{33}$"})
+class AddressField(serializers.Field[str, Any, str, Any]):
+    """Any text; the description says what it must be."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("This must be text.")
+        return data
+
+
 class OrderFields(StrictSerializer):
     """What one payout says of itself. An optional field that is null counts as absent."""
 
-    # Blank, too long, padded: whatever is wrong with an address is LUCID_ERR_2001, and the manager says it.
-    recipient_address = serializers.CharField(allow_blank=True, trim_whitespace=False)
+    recipient_address = AddressField()
     amount_usdt = AmountField(minimum=MINIMUM_AMOUNT, maximum=MAXIMUM_AMOUNT)
     reason = TextField(max_length=200)
     session_id = TextField(max_length=50, required=False, allow_null=True)
@@ -39,12 +50,6 @@ class OrderFields(StrictSerializer):
         allow_null=True,
         validators=[RegexValidator(rf"\A{PAYOUT_ID}\Z", "This isn't a payout's id.")],
     )
-
-    def validate_recipient_address(self, value: str) -> str:
-        # DRF takes a number for text.
-        if not isinstance(self.initial_data["recipient_address"], str):
-            raise serializers.ValidationError("This must be text.")
-        return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("metadata") is not None and attrs.get("custom_data") is not None:
@@ -67,8 +72,9 @@ class PayoutOrderSerializer(OrderFields):
         return _order(self.validated_data)
 
 
+@extend_schema_field(OrderFields)
 class AsItCameField(serializers.Field[Any, Any, Any, Any]):
-    """A part of the body that is looked at later, and then named by its index."""
+    """A part of the body that is looked at later, and then named by its index: described as what it must be."""
 
     def to_internal_value(self, data: Any) -> Any:
         return data
@@ -100,6 +106,12 @@ class BatchSerializer(StrictSerializer):
         if refused:
             raise BatchRefused(refused)
         return orders
+
+
+class CancellationSerializer(StrictSerializer):
+    """The body of `POST /payouts/{payout_id}/cancel`."""
+
+    reason = TextField(max_length=200, required=False, allow_null=True)
 
 
 def _order(fields: Mapping[str, Any]) -> PayoutOrder:

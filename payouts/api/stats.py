@@ -17,6 +17,7 @@ from lucid_payments.api.errors import InvalidRequest
 from lucid_payments.api.views import LucidView, caller
 from lucid_payments.money import to_decimal
 from payouts import tally
+from payouts.api import schema
 from payouts.tally import Sums
 from routers import limits, standing
 from routers.choices import RouterType
@@ -37,6 +38,7 @@ class StatsView(LucidView):
     permissions = {"GET": roles.STATS}
     rate_limits = {"GET": 20}
 
+    @schema.get_stats
     def get(self, request: Request) -> Response:
         period = _choice(request, "period", list(PERIODS), "day")
         router = _choice(request, "router_type", [*RouterType.values, ALL], ALL)

@@ -17,7 +17,7 @@ from lucid_payments.api.errors import InvalidRequest, PayoutNotFound
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.views import LucidView, caller
 from lucid_payments.money import to_decimal
-from payouts.api import estimates, forecast
+from payouts.api import estimates, forecast, schema
 from payouts.api.access import visible_to
 from payouts.api.representation import (
     REQUIRED_CONFIRMATIONS,
@@ -39,6 +39,7 @@ class TransactionView(LucidView):
     permissions = {"GET": roles.READ}
     rate_limits = {"GET": 60}
 
+    @schema.get_transaction
     def get(self, request: Request, payout_id: str) -> Response:
         found = _visible(request, [payout_id]) if re.fullmatch(PAYOUT_ID, payout_id) else []
         if not found:
@@ -52,6 +53,7 @@ class BulkTransactionsView(LucidView):
     permissions = {"POST": roles.READ}
     rate_limits = {"POST": 30}
 
+    @schema.get_transactions
     def post(self, request: Request) -> HttpResponse:
         return idempotency.run_once(request._request, caller(request), lambda: self._read(request))
 

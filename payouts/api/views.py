@@ -15,7 +15,7 @@ from lucid_payments.api.errors import InvalidRequest, PayoutNotFound
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView, caller
-from payouts.api import filters, forecast
+from payouts.api import filters, forecast, schema
 from payouts.api.access import visible_to
 from payouts.api.creation import create_once
 from payouts.api.representation import head_number, represent, with_what_is_shown
@@ -27,9 +27,11 @@ class PayoutsView(LucidView):
     permissions = {"POST": roles.CREATE, "GET": roles.LIST}
     rate_limits = {"POST": 10, "GET": 30}
 
+    @schema.create_payout
     def post(self, request: Request) -> HttpResponse:
         return create_once(request, lambda: self._create(request))
 
+    @schema.list_payouts
     def get(self, request: Request) -> Response:
         payouts, applied = filters.apply(visible_to(caller(request)), request.query_params)
         page = pagination.paginate(
@@ -65,6 +67,7 @@ class PayoutView(LucidView):
     permissions = {"GET": roles.READ}
     rate_limits = {"GET": 60}
 
+    @schema.get_payout
     def get(self, request: Request, payout_id: str) -> Response:
         if not re.fullmatch(PAYOUT_ID, payout_id):
             raise PayoutNotFound

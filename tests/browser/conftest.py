@@ -81,12 +81,12 @@ def office(live_server: LiveServer, browser: Browser, settings: Settings) -> Ite
     settings.RATELIMIT_CACHE_PREFIX = uuid.uuid4().hex
     window = browser.new_context(viewport=DESK)  # type: ignore[arg-type]
     office = Office(window.new_page(), live_server.url, world.everything())
-    _listen(office)
+    listen(office)
     yield office
     window.close()
 
 
-def _listen(office: Office) -> None:
+def listen(office: Office) -> None:
     def on_console(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             office.wrong.append(f"{office.page.url}: {message.text}")

@@ -1,0 +1,1 @@
+"""The API's description: `operations` is what views say of themselves, the rest is what all of them share."""
