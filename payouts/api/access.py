@@ -16,5 +16,7 @@ def visible_to(user: User) -> QuerySet[Payout]:
         return Payout.objects.all()
     mine = Q(creator=user)
     if user.role == Role.NODE_OPERATOR:
-        mine |= Q(node_id__in=Node.objects.filter(operator__user=user).values("node_id"))
+        # Asked for first: an index finds the payouts of nodes that are named, a subquery is tried on every payout.
+        nodes = Node.objects.filter(operator__user=user).values_list("node_id", flat=True)
+        mine |= Q(node_id__in=list(nodes))
     return Payout.objects.filter(mine)
