@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import urllib3
 from django.db import connection, transaction
@@ -66,6 +66,25 @@ class Result:
         return self.status is not None and 200 <= self.status < 300
 
 
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """What every request of a delivery carries, apart from its time and signature."""
+
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+def unsigned(delivery: WebhookDelivery) -> Unsigned:
+    """The same for every try: bodies are made from the event, which never changes."""
+    headers = {"content-type": "application/json", "user-agent": "lucid-payments"}
+    body = json_format.dumps(feed.body(delivery.event)).encode()
+    return Unsigned({**headers, "webhook-id": delivery.event.event_id}, body)
+
+
 def hand_out() -> int:
     """Make the deliveries of events that no one can come before any more; how many events were looked at."""
     total = 0
@@ -89,7 +108,7 @@ def deliver_due() -> int:
 
 
 @transaction.atomic
-def send_again(deliveries: Any) -> int:
+def send_again(deliveries: QuerySet[WebhookDelivery]) -> int:
     """Try ended deliveries anew, from the schedule's start; how many."""
     return int(
         deliveries.exclude(state=DeliveryState.WAITING).update(
@@ -187,9 +206,10 @@ def _in_turns(due: QuerySet[WebhookDelivery]) -> list[int]:
 
 def _post(pool: urllib3.PoolManager, delivery: WebhookDelivery) -> Result:
     """One request. Nothing of the secret is in what is kept of it."""
-    body = json_format.dumps(feed.body(delivery.event)).encode()
+    plain = unsigned(delivery)
+    body = plain.body
     signed = signatures.headers(delivery.endpoint, delivery.event.event_id, body, timezone.now())
-    headers = {"content-type": "application/json", "user-agent": "lucid-payments", **signed}
+    headers = {**plain.headers, **signed}
     started = time.monotonic()
     status, problem, answer = None, "", ""
     with targets.time_limit() as limit:

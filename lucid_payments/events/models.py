@@ -92,6 +92,9 @@ class WebhookDelivery(models.Model):
                 fields=["next_at", "id"], name="webhook_due", condition=models.Q(state=DeliveryState.WAITING)
             ),
             models.Index(fields=["endpoint", "-id"], name="webhook_of_endpoint"),
+            # For the counts that staff see.
+            models.Index(fields=["endpoint", "state"], name="webhook_state_of_endpoint"),
+            models.Index(fields=["state", "-id"], name="webhook_by_state"),
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
@@ -17,7 +16,7 @@ from lucid_payments.api.errors import HttpError
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView, caller
-from lucid_payments.events import outbox, schema, signatures, webhooks
+from lucid_payments.events import schema, signatures, webhooks
 from lucid_payments.events.bodies import EndpointSerializer
 from lucid_payments.events.models import WebhookEndpoint
 
@@ -110,16 +109,9 @@ class WebhookTestView(LucidView):
             request._request, caller(request), lambda: self._test(request, webhook_id)
         )
 
-    @transaction.atomic
     def _test(self, request: Request, webhook_id: str) -> Answer:
         endpoint = _own(caller(request), webhook_id)
-        event = outbox.emit(
-            "webhook.test",
-            subject_type="webhook",
-            subject_id=endpoint.webhook_id,
-            owner=endpoint.owner,
-            payload={"webhook_id": endpoint.webhook_id},
-        )
+        event = webhooks.test(endpoint)
         return Answer(
             200, {"webhook_id": endpoint.webhook_id, "event_id": event.event_id}, endpoint.webhook_id
         )

@@ -13,7 +13,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.api.errors import InvalidRequest
 from lucid_payments.audit import log
 from lucid_payments.events import outbox, targets
-from lucid_payments.events.models import WebhookEndpoint
+from lucid_payments.events.models import Event, WebhookEndpoint
 from lucid_payments.events.signatures import OVERLAP
 from lucid_payments.locks import hold_names
 
@@ -103,6 +103,18 @@ def enable(endpoint: WebhookEndpoint, *, actor: User, evidence: Mapping[str, Any
     if done:
         _record("webhook.enabled", endpoint, actor, evidence)
     return done == 1
+
+
+@transaction.atomic
+def test(endpoint: WebhookEndpoint) -> Event:
+    """Send `webhook.test` to this endpoint alone."""
+    return outbox.emit(
+        "webhook.test",
+        subject_type="webhook",
+        subject_id=endpoint.webhook_id,
+        owner=endpoint.owner,
+        payload={"webhook_id": endpoint.webhook_id},
+    )
 
 
 def _record(

@@ -21,7 +21,7 @@ from lucid_payments.accounts.roles import BACK_OFFICE, Role
 from lucid_payments.audit import log
 from lucid_payments.audit.models import AuditEntry
 from lucid_payments.events import outbox
-from lucid_payments.events.models import Event
+from lucid_payments.events.models import Event, WebhookDelivery, WebhookEndpoint, WebhookTry
 from payouts import alarms
 from payouts.models import (
     Attempt,
@@ -148,6 +148,7 @@ def everything() -> dict[str, User]:
     )  # fmt: skip
     surroundings(clock.now())
     note(users["service"], Payout.objects.latest("pk"))
+    webhook(users["service"])
     return users
 
 
@@ -182,6 +183,31 @@ def note(actor: User, about: Payout) -> None:
         "payout.confirmed", subject_type="payout", subject_id=about.payout_id, owner=actor,
         payload={"reason": INJECTION},
     )  # fmt: skip
+
+
+def webhook(owner: User) -> list[WebhookDelivery]:
+    """An endpoint of this owner, with a delivery of the last event in every state."""
+    now = clock.now()
+    endpoint = WebhookEndpoint.objects.create(
+        owner=owner, url="https://hooks.example.com/lucid?channel=payouts", created_at=now, last_success_at=now,
+    )  # fmt: skip
+    made = []
+    for state in ("delivered", "waiting", "failed"):
+        with transaction.atomic():
+            event = outbox.emit("payout.sent", subject_type="payout", subject_id="payout_of_old", owner=owner)
+        ended = None if state == "waiting" else now
+        delivery = WebhookDelivery.objects.create(
+            endpoint=endpoint, event=event, state=state, tries=1, next_at=now, created_at=now, ended_at=ended
+        )
+        WebhookTry.objects.create(
+            delivery=delivery,
+            at=now,
+            milliseconds=81,
+            status=200 if state == "delivered" else 502,
+            answer=INJECTION,
+        )
+        made.append(delivery)
+    return made
 
 
 def surroundings(now: datetime) -> None:
@@ -231,6 +257,8 @@ LISTS = {
     "/admin/payouts/reconciliationcase/": "ledger",
     "/admin/audit/auditentry/": "audit",
     "/admin/events/event/": "events",
+    "/admin/events/webhookendpoint/": "events",
+    "/admin/events/webhookdelivery/": "events",
     "/admin/backoffice/twopersonact/": "acts",
     "/admin/accounts/user/": "people",
 }
@@ -243,4 +271,6 @@ def every_page() -> list[str]:
     pages += [f"/admin/audit/auditentry/{row.pk}/" for row in AuditEntry.objects.all()]
     pages += [f"/admin/routers/routerpolicy/{row.pk}/" for row in RouterPolicy.objects.all()]
     pages += [f"/admin/events/event/{row.event_id}/" for row in Event.objects.all()]
+    pages += [f"/admin/events/webhookendpoint/{row.webhook_id}/" for row in WebhookEndpoint.objects.all()]
+    pages += [f"/admin/events/webhookdelivery/{row.pk}/" for row in WebhookDelivery.objects.all()]
     return pages
