@@ -26,7 +26,7 @@ from lucid_payments.backoffice.site import site
 from payouts import cases
 from payouts.acts.cases import RESOLVING, words_of
 from payouts.admin import payout_page
-from payouts.api.representation import REQUIRED_CONFIRMATIONS
+from payouts.api.estimates import REQUIRED_CONFIRMATIONS
 from payouts.models.cases import CaseKind, ChainSearch, Conclusion, Evidence, ManualCase
 from payouts.models.chain import ChainState
 from payouts.tron.networks import NETWORKS

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from lucid_payments import clock
 from payouts.admin.words import HOLDS, hold_words
-from payouts.api.representation import REQUIRED_CONFIRMATIONS, confirmations
+from payouts.api.estimates import REQUIRED_CONFIRMATIONS
+from payouts.api.representation import confirmations
 from payouts.models import Attempt, Payout
 from payouts.models.attempt import AttemptState
 from payouts.models.payout import PayoutStatus

@@ -15,7 +15,8 @@ from lucid_payments.backoffice.formats import Tone
 from lucid_payments.backoffice.policy import Area
 from payouts.admin import words
 from payouts.admin.explanation import explain
-from payouts.api.representation import REQUIRED_CONFIRMATIONS, confirmations, head_number
+from payouts.api.estimates import REQUIRED_CONFIRMATIONS
+from payouts.api.representation import confirmations, head_number
 from payouts.models import Attempt, ManualCase, NodeAnswer, Payout, PayoutTransition
 from payouts.models.payout import Priority
 from payouts.schedule import MAXIMUM_RETRIES

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from lucid_payments.api.openapi.fields import FreeObject, Moment, Trx, Usdt
-from payouts.api.representation import REQUIRED_CONFIRMATIONS
+from payouts.api.estimates import REQUIRED_CONFIRMATIONS
 from payouts.batches import COMPLETED, FAILED, PROCESSING
 from payouts.models.payout import PUBLIC_STATUS, BatchType, HoldReason, Priority, public_hold
 from routers.choices import RouterType

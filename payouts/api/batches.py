@@ -24,7 +24,7 @@ from lucid_payments.money import to_decimal
 from payouts import batches
 from payouts.api import estimates, forecast, schema
 from payouts.api.creation import create_once
-from payouts.api.representation import shown_attempt, with_what_is_shown
+from payouts.api.representation import head_number, shown_attempt, with_what_is_shown
 from payouts.api.serializers import BatchSerializer
 from payouts.manager import PayoutManager
 from payouts.models import Payout, PayoutBatch
@@ -112,7 +112,7 @@ def _accepted(batch: PayoutBatch, at: datetime) -> dict[str, Any]:
 
 def _completion(payouts: Sequence[Payout], at: datetime) -> datetime | None:
     """When the last of these will probably be confirmed; None where one waits for a person, or none is left."""
-    starts = forecast.starts(payouts, at)
-    found = [estimates.completion(payout, shown_attempt(payout), at, starts) for payout in payouts]
+    starts, head = forecast.starts(payouts, at), head_number()
+    found = [estimates.completion(payout, shown_attempt(payout), at, starts, head) for payout in payouts]
     known = [moment for moment in found if moment is not None]
     return max(known) if known and len(known) == len(found) else None

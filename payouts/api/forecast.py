@@ -1,24 +1,24 @@
-"""When payouts that a limit holds will probably go: by the room in their windows and the queue before them."""
+"""When payouts will probably go: by their slot, the room in their windows, and the queue before them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
-from payouts.headroom import claim_of
+from payouts.headroom import Slots, claim_of
 from payouts.models import Payout
-from payouts.models.payout import HoldReason
+from payouts.models.payout import HoldReason, PayoutStatus
 from routers import limits
 from routers.limits import Claim, Room, Slot, next_start
 from routers.models import WindowPeriod, WindowScope
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
-HELD: Final = frozenset(
+LIMITED: Final = frozenset(
     {
         HoldReason.HOURLY_LIMIT,
         HoldReason.DAILY_LIMIT,
@@ -27,19 +27,72 @@ HELD: Final = frozenset(
         HoldReason.SUBJECT_LIMIT,
     }
 )
+# These end by themselves; every other hold waits for a person, or for something nobody can date.
+PASSING: Final = LIMITED | {HoldReason.SLOT, HoldReason.IN_FLIGHT, HoldReason.RETRY}
+# From a release until its transaction is seen in a block, and its place in flight is free again.
+FLIGHT: Final = timedelta(seconds=4)
 
-# What stands in the queue up to and with each payout: in all, of its router, recipient, creator and node.
-QUEUE = """
-SELECT id, everybody, router, recipient, creator, subject FROM (
-    SELECT id,
-        sum(amount) OVER (ORDER BY priority, due_at, id) AS everybody,
-        sum(amount) OVER (PARTITION BY router_type ORDER BY priority, due_at, id) AS router,
-        sum(amount) OVER (PARTITION BY router_type, recipient_address ORDER BY priority, due_at, id) AS recipient,
-        sum(amount) OVER (PARTITION BY creator_id ORDER BY priority, due_at, id) AS creator,
-        sum(amount) OVER (PARTITION BY router_type, node_id ORDER BY priority, due_at, id) AS subject
-    FROM payouts_payout WHERE status = 'scheduled' AND due_at <= %s
-) AS queue WHERE id = ANY(%s)
-"""
+# Whose windows a payout counts in: of everybody, its router, its recipient, its creator, its node.
+_SCOPES: Final = {
+    "everybody": "",
+    "router": "router_type",
+    "recipient": "router_type, recipient_address",
+    "creator": "creator_id",
+    "subject": "router_type, node_id",
+}
+
+
+def _windows() -> Iterator[tuple[str, str]]:
+    """SQL windows by name: each scope's whole queue, then its part that is due in the same hour."""
+    for name, parties in _SCOPES.items():
+        partition = f"PARTITION BY {parties}" if parties else ""
+        yield f"{name}_whole", f"({partition} ORDER BY turn, priority, due_at, id)"
+        both = f"{parties}, turn" if parties else "turn"
+        yield f"{name}_hour", f"(PARTITION BY {both} ORDER BY priority, due_at, id)"
+
+
+# What goes before each payout and with it. Whoever waits for a person isn't in anybody's way.
+QUEUE: Final = f"""
+WITH queue AS (
+    SELECT *, greatest(date_trunc('hour', due_at, 'UTC'), date_trunc('hour', %(now)s, 'UTC')) AS turn
+    FROM payouts_payout
+    WHERE status = 'scheduled' AND due_at <= %(latest)s AND (hold_reason IS NULL OR hold_reason = ANY(%(passing)s))
+), summed AS (
+    SELECT id, {", ".join(f"sum(amount) OVER {name}, count(*) OVER {name}" for name, _ in _windows())}
+    FROM queue WINDOW {", ".join(f"{name} AS {window}" for name, window in _windows())}
+)
+SELECT * FROM summed WHERE id = ANY(%(asked)s)
+"""  # noqa: S608 - every part of it stands above
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What goes before a payout in one scope's windows, and with it: base units, and how many payouts."""
+
+    amount: int
+    count: int
+
+    def each(self, own: int) -> int:
+        """What one of them needs at once: the `own` amount where all ask for the same; else they fill any room."""
+        return own if self.amount == self.count * own else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """By scope, in the order of _SCOPES: the backlog of the whole queue, and of what is due in the same hour."""
+
+    whole: tuple[Backlog, ...]
+    hour: tuple[Backlog, ...]
+
+    @classmethod
+    def of(cls, figures: Sequence[int]) -> Ahead:
+        found = [Backlog(int(amount), int(count)) for amount, count in zip(*[iter(figures)] * 2, strict=True)]
+        return cls(tuple(found[::2]), tuple(found[1::2]))
+
+    @classmethod
+    def nobody(cls, payout: Payout) -> Ahead:
+        alone = (Backlog(payout.amount, 1),) * len(_SCOPES)
+        return cls(alone, alone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +104,20 @@ class Pace:
     hourly: int
     daily: int
 
-    def start(self, backlog: int, at: datetime) -> datetime | None:
-        """When the last of `backlog` base units may go; None where nothing ever may."""
+    def as_of(self, later: datetime, at: datetime) -> Pace:
+        """What will be free at `later` if nothing is taken until then, as things stand at `at`."""
+        now, then = limits.starts_of(at), limits.starts_of(later)
+        return replace(
+            self,
+            hour_free=self.hour_free if now[WindowPeriod.HOUR] == then[WindowPeriod.HOUR] else self.hourly,
+            day_free=self.day_free if now[WindowPeriod.DAY] == then[WindowPeriod.DAY] else self.daily,
+        )
+
+    def start(self, backlog: int, at: datetime, each: int = 1) -> datetime | None:
+        """When the last of `backlog` base units may go, in whole payouts of `each`; None where nothing ever may."""
+        if each > 1:
+            whole = {field.name: getattr(self, field.name) // each * each for field in fields(self)}
+            return Pace(**whole).start(backlog, at)
         if backlog <= min(self.hour_free, self.day_free):
             return at
         hourly, daily = self.hourly, min(self.daily, 24 * self.hourly)
@@ -89,28 +154,72 @@ class MonthPace:
 
 
 def starts(payouts: Iterable[Payout], at: datetime) -> dict[int, datetime | None]:
-    """When each payout that is held by a limit may go, by primary key; three queries for all, none for none."""
-    held = {payout.pk: payout for payout in payouts if payout.hold_reason in HELD}
-    if not held:
+    """When each payout that nobody need let go may go, by primary key; None where it never may.
+
+    As many queries for all as for one; none for none.
+    """
+    waiting = {
+        payout.pk: payout
+        for payout in payouts
+        if payout.status == PayoutStatus.SCHEDULED and payout.hold_reason in (None, *PASSING)
+    }
+    if not waiting:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(QUEUE, [at, list(held)])
-        before = {pk: [int(amount) for amount in amounts] for pk, *amounts in cursor.fetchall()}
-    room = limits.room(at, [claim_of(payout) for payout in held.values()])
-    return {pk: _start(payout, before.get(pk, [payout.amount] * 5), room, at) for pk, payout in held.items()}
+        latest = max(at, *(payout.due_at for payout in waiting.values()))
+        asked: dict[str, Any] = {
+            "now": at,
+            "latest": latest,
+            "passing": sorted(PASSING),
+            "asked": list(waiting),
+        }
+        cursor.execute(QUEUE, asked)
+        before = {pk: Ahead.of(figures) for pk, *figures in cursor.fetchall()}
+    room = limits.room(at, [claim_of(payout) for payout in waiting.values()])
+    slots = Slots.free(room.policies)
+    return {
+        pk: _start(payout, before.get(pk) or Ahead.nobody(payout), room, slots, at)
+        for pk, payout in waiting.items()
+    }
 
 
-def _start(payout: Payout, backlog: list[int], room: Room, at: datetime) -> datetime | None:
+def _start(payout: Payout, ahead: Ahead, room: Room, slots: Slots, at: datetime) -> datetime | None:
     claim = claim_of(payout)
     if not room.ever_fits(claim):
         return None
-    paces = [*zip(_paces(claim, room), backlog, strict=True), (_month(claim, room), backlog[-1])]
-    found = [pace.start(amount, at) for pace, amount in paces if pace is not None]
+    due = max(payout.due_at, at)
+    found = [_in_flight(payout.router_type, ahead, room, slots, due, at)]
+    for pace, whole, hour in zip(_paces(claim, room), ahead.whole, ahead.hour, strict=True):
+        if pace is not None:
+            found.append(pace.start(whole.amount, at, whole.each(payout.amount)))
+            found.append(pace.as_of(due, at).start(hour.amount, due, hour.each(payout.amount)))
+    month = _month(claim, room)
+    if month is not None:
+        found.append(month.start(ahead.whole[-1].amount, at))
+    known = [moment for moment in found if moment is not None]
+    return None if len(known) < len(found) else max([due, _next_window(payout, at), *known])
+
+
+def _next_window(payout: Payout, at: datetime) -> datetime:
+    """Whoever was found not to fit a window waits for the next one."""
     begun = limits.starts_of(at)
-    next_window = begun[WindowPeriod.DAY] + DAY
     if payout.hold_reason == HoldReason.HOURLY_LIMIT:
-        next_window = begun[WindowPeriod.HOUR] + HOUR
-    return None if None in found else max([next_window, *(start for start in found if start is not None)])
+        return begun[WindowPeriod.HOUR] + HOUR
+    return begun[WindowPeriod.DAY] + DAY if payout.hold_reason in LIMITED else at
+
+
+def _in_flight(
+    router: str, ahead: Ahead, room: Room, slots: Slots, due: datetime, at: datetime
+) -> datetime | None:
+    """When those before it that are due in its hour have had their places in flight; None where there are none."""
+    own, everybody = room.policies.routers[router].in_flight, room.policies.everybody.in_flight
+    free = (slots.everybody, slots.routers[router]) if due == at else (everybody, own)
+    rounds = 0
+    for backlog, now, most in zip(ahead.hour[:2], free, (everybody, own), strict=True):
+        if most < 1:
+            return None
+        rounds = max(rounds, -(-(backlog.count - max(0, now)) // most))
+    return due + rounds * FLIGHT
 
 
 def _paces(claim: Claim, room: Room) -> list[Pace | None]:

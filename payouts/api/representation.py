@@ -10,11 +10,10 @@ from django.db.models import Prefetch, QuerySet
 
 from lucid_payments.money import to_decimal
 from payouts.api import estimates, forecast
+from payouts.api.estimates import REQUIRED_CONFIRMATIONS
 from payouts.models import Attempt, ChainState, Payout
 from payouts.models.attempt import AttemptState
 from payouts.models.payout import PayoutStatus, Priority, public_hold
-
-REQUIRED_CONFIRMATIONS = 19
 
 # Bytes that may be, or were, seen on the chain: an unsigned or withdrawn transaction never is.
 _PUBLIC = (AttemptState.SIGNED, AttemptState.SENT, AttemptState.INCLUDED, AttemptState.SUCCEEDED)
@@ -23,7 +22,7 @@ _ATTEMPT_COLUMNS = (
     "bandwidth_used",
 )  # fmt: skip
 
-# When payouts that a limit holds may go, by primary key (`forecast.starts`).
+# When payouts that wait may go, by primary key (`forecast.starts`).
 Starts = Mapping[int, datetime | None]
 
 
@@ -69,7 +68,7 @@ def represent(payout: Payout, *, head: int, at: datetime, starts: Starts | None 
         "fee_trx": to_decimal(attempt.fee) if attempt and attempt.fee is not None else None,
         "hold_reason": public_hold(payout.hold_reason),
         "failure": _failure(payout),
-        "estimated_completion": estimates.completion(payout, attempt, at, known),
+        "estimated_completion": estimates.completion(payout, attempt, at, known, head),
         "created_at": payout.created_at,
         "confirmed_at": payout.ended_at if payout.status == PayoutStatus.CONFIRMED else None,
         "request_id": payout.request_id or None,

@@ -19,8 +19,8 @@ from lucid_payments.api.views import LucidView, caller
 from lucid_payments.money import to_decimal
 from payouts.api import estimates, forecast, schema
 from payouts.api.access import visible_to
+from payouts.api.estimates import REQUIRED_CONFIRMATIONS
 from payouts.api.representation import (
-    REQUIRED_CONFIRMATIONS,
     Starts,
     confirmations,
     head_number,
@@ -100,7 +100,7 @@ def _transaction(payout: Payout, *, head: int, at: datetime, starts: Starts) -> 
         "energy_used": attempt.energy_used if attempt else None,
         "bandwidth_used": attempt.bandwidth_used if attempt else None,
         "fee_trx": to_decimal(attempt.fee) if attempt and attempt.fee is not None else None,
-        "estimated_completion": estimates.completion(payout, attempt, at, starts),
+        "estimated_completion": estimates.completion(payout, attempt, at, starts, head),
     }
 
 

@@ -46,6 +46,15 @@ def test_hours_fill_days_and_days_follow(backlog: int, day_free: int, start: str
     assert f"{found:%d %H:%M}" == start
 
 
+def test_payouts_of_one_size_leave_what_is_less_than_another() -> None:
+    """400 an hour in 150s are two an hour."""
+    pace = Pace(hour_free=400, day_free=4000, hourly=400, daily=4000)
+    starts = [pace.start(150 * place, NOON, each=150) for place in range(1, 7)]
+    assert [f"{start:%H:%M}" for start in starts if start] == [
+        "12:30", "12:30", "13:00", "13:00", "14:00", "14:00",
+    ]  # fmt: skip
+
+
 def test_where_nothing_may_go_nothing_is_promised() -> None:
     assert Pace(0, 0, 0, 0).start(1, NOON) is None
 
@@ -79,8 +88,8 @@ def test_the_queue_before_it_counts(service: User, held: Any) -> None:
 def test_a_recipient_s_limit_is_a_matter_of_days(service: User, held: Any) -> None:
     payouts = [held(200, "recipient_limit") for _ in range(3)]
     found = [estimate(service, payout) for payout in payouts]
-    assert found == ["16 00:01", "16 00:01", "16 00:01"], "the first 300 fit today, the next 300 tomorrow"
-    assert estimate(service, held(200, "recipient_limit")) == "17 00:01"
+    assert found == ["16 00:01", "16 00:01", "17 00:01"], "300 a day are one of 200"
+    assert estimate(service, held(200, "recipient_limit")) == "18 00:01"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +120,7 @@ def test_an_attested_limit_is_a_matter_of_days_and_months(service: User, db: Non
         return [estimate(service, payout) for payout in payouts]
 
     attest("node-1", per_payout=60 * USDT, day=100 * USDT)
-    assert waits(3) == ["16 00:01", "16 00:01", "16 00:01"]
+    assert waits(3) == ["16 00:01", "16 00:01", "17 00:01"], "100 a day are one of 60"
     attest("node-1", per_payout=60 * USDT, day=100 * USDT, month=200 * USDT)
     assert waits(1) == ["01 00:01"], "240 are asked for, and July has 200"
     attest("node-1", per_payout=59 * USDT)
