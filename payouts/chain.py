@@ -52,7 +52,7 @@ def parameters() -> ParameterCache:
     return ParameterCache(
         lambda: pool().first(lambda node: node.chain_parameters()),
         seconds=_PARAMETERS_SECONDS,
-        monotonic=time.monotonic,
+        clock=lambda: _reading_clock.now_ms() / 1000,
     )
 
 

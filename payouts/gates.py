@@ -87,8 +87,9 @@ def signer_lives(now: datetime) -> bool:
 
 _GATES: tuple[Callable[[ChainState, datetime], Closed | None], ...] = (
     _kill_switch,
-    _nodes,
+    # Before the nodes: by a clock that is behind, all of theirs are ahead, and none of them can be used.
     _clock,
+    _nodes,
     _token,
     _statement,
     _signer,

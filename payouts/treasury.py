@@ -102,6 +102,10 @@ def _state(state: ChainState, usdt: int) -> None:
     The order of reading matters: chain, then open attempts, then books. What moves in between can then only
     widen what is explained, and never look like theft.
     """
+    if state.head_number < state.solid_number:
+        # What the books hold since then isn't in it yet: neither a theft nor an inflow can be told from it.
+        _refuse("Every node's head is older than a final block that has been seen.")
+        return
     explained = by_books()
     books = explained.books
     _inflow(state, books, usdt)

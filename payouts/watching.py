@@ -75,10 +75,12 @@ def _write_heads(heads: Heads, now: datetime) -> ChainState:
         head, solid = heads.head, heads.solid
     except NoUsableNode:
         state.operators_usable = 0
+        if heads.ahead_of_clock:
+            state.clock_trips = _one_more(state.clock_trips)
         state.save()
         return state
     off = abs(head.timestamp_ms - clock.to_ms(now)) > chain.MAXIMUM_CLOCK_DIFFERENCE_MS
-    state.clock_trips = min(state.clock_trips + 1, 100) if off or backwards else 0
+    state.clock_trips = _one_more(state.clock_trips) if off or backwards else 0
     state.head_number, state.head_time_ms = head.number, head.timestamp_ms
     if solid.number >= state.solid_number:
         state.solid_number, state.solid_id = solid.number, solid.block_id
@@ -86,3 +88,8 @@ def _write_heads(heads: Heads, now: datetime) -> ChainState:
     state.read_at = now
     state.save()
     return state
+
+
+def _one_more(trips: int) -> int:
+    """Bounded: the column is a small one, and two say everything."""
+    return min(trips + 1, 100)

@@ -83,24 +83,24 @@ def predicted_burn(
 
 
 class ParameterCache:
-    """Chain parameters read through `read` at most every `seconds` of `monotonic`'s clock.
+    """Chain parameters read through `read` at most every `seconds` of `clock`, which may be set back.
 
     A failed read raises and keeps nothing: a price that may be out of date isn't used.
     """
 
     def __init__(
-        self, read: Callable[[], ChainParameters], *, seconds: float, monotonic: Callable[[], float]
+        self, read: Callable[[], ChainParameters], *, seconds: float, clock: Callable[[], float]
     ) -> None:
         self._read = read
         self._seconds = seconds
-        self._monotonic = monotonic
+        self._clock = clock
         self._lock = threading.Lock()
         self._held: tuple[float, ChainParameters] | None = None
 
     def get(self) -> ChainParameters:
         """The parameters, at most `seconds` old. Raises what `read` raises."""
         with self._lock:
-            now = self._monotonic()
-            if self._held is None or now - self._held[0] >= self._seconds:
+            now = self._clock()
+            if self._held is None or not 0 <= now - self._held[0] < self._seconds:
                 self._held = (now, self._read())
             return self._held[1]

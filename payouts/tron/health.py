@@ -14,6 +14,7 @@ MAX_LAG_MS: Final = 30_000
 MAX_SOLID_LAG_BLOCKS: Final = 40
 # The same bound as the clock trip's: a head further ahead of our clock is false, or our clock is.
 MAX_AHEAD_MS: Final = 60_000
+AHEAD_OF_CLOCK: Final = "AHEAD_OF_CLOCK"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,12 @@ class Heads:
         """Operators with at least one usable node: fewer than two can't settle a verdict."""
         return frozenset(node.operator for node in self.nodes if node.usable)
 
+    @property
+    def ahead_of_clock(self) -> bool:
+        """Whether every node that answers is ahead of our clock: then it is rather ours that is wrong."""
+        answering = [node for node in self.nodes if node.head is not None]
+        return bool(answering) and all(node.fault == AHEAD_OF_CLOCK for node in answering)
+
 
 def judge_heads(nodes: Sequence[NodeHeads], now_ms: int | None) -> Heads:
     """Marks nodes that lag behind the best or run ahead of our clock.
@@ -76,7 +83,7 @@ def _ahead_marked(node: NodeHeads, now_ms: int | None) -> NodeHeads:
     if node.solid.number > node.head.number:
         return _marked(node, "SOLID_AHEAD_OF_HEAD")
     if now_ms is not None and node.head.timestamp_ms > now_ms + MAX_AHEAD_MS:
-        return _marked(node, "AHEAD_OF_CLOCK")
+        return _marked(node, AHEAD_OF_CLOCK)
     return node
 
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.faults import blocks, callers, disagreement, inclusion, node_answers, process, token
+from tests.faults import (
+    blocks,
+    callers,
+    disagreement,
+    disk,
+    inclusion,
+    node_answers,
+    process,
+    token,
+    wall_clock,
+)
 from tests.faults.row import Row
 
 THEMES: dict[str, list[Row]] = {
@@ -12,6 +22,7 @@ THEMES: dict[str, list[Row]] = {
     "Nodes that differ": disagreement.ROWS,
     "The token and the treasury": token.ROWS,
     "Our own processes": process.ROWS,
+    "The machine": [*wall_clock.ROWS, *disk.ROWS],
     "Callers": callers.ROWS,
 }
 ROWS = [row for rows in THEMES.values() for row in rows]

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ class Rig:
         self._nudges = Nudges(stack.folder)
         self._logged_in: tuple[Client, float] | None = None
         self._rows = 0
+        self._closing = ExitStack()
         self.devnet.clock("manual")
         self.devnet.step(blocks=20)
         self.turn()
@@ -313,9 +314,14 @@ class Rig:
         (row,) = self.query(sql, *parameters)
         return row
 
+    def at_close(self, act: Callable[[], object]) -> None:
+        """Do this just before the stack is stopped, whatever came of its rows."""
+        self._closing.callback(act)
+
     def close(self) -> None:
         self._nudges.close()
         self.devnet.close()
+        self._closing.close()
 
 
 @contextmanager

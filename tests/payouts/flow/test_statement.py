@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from payouts import ledger, watching
-from payouts.models import ChainState, LedgerTransfer, Payout
+from payouts.models import Attempt, ChainState, LedgerTransfer, Payout
 from payouts.release import release_due
 from routers import killswitch
 from routers.models import KillSwitch
@@ -115,6 +115,27 @@ def test_a_top_up_is_booked_once_it_is_final(world: World) -> None:
         look(world)
     assert ledger.treasury_balance().posted == FUNDS + 11 * USDT, "once"
     assert LedgerTransfer.objects.filter(note="seen on chain").count() == 1
+
+
+def test_heads_from_before_a_top_up_are_no_theft(world: World) -> None:
+    """Both providers fall back behind a final block that holds money we have booked."""
+    world.run(2)
+    world.devnet.fund(settings.TREASURY_ADDRESS, usdt=500 * USDT, mine=True)
+    world.run(8)
+    assert ledger.treasury_balance().posted == world.devnet.balances(settings.TREASURY_ADDRESS)["usdt"]
+    for node in (0, 1):
+        world.devnet.lag(node, 70)
+    look(world)
+    look(world)
+    world.create()
+    world.tick()
+    assert not killswitch.is_pulled()
+    assert not Attempt.objects.exists()
+    assert "older than a final block" in ChainState.objects.get(pk=1).statement_detail
+    for node in (0, 1):
+        world.devnet.lag(node, 0)
+    world.settle()
+    assert set(Payout.objects.values_list("status", flat=True)) == {"confirmed"}
 
 
 def test_a_top_up_is_booked_though_payouts_are_always_on_their_way(world: World) -> None:

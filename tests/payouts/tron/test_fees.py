@@ -79,10 +79,24 @@ def test_parameters_are_read_again_only_when_old() -> None:
         reads.append(now[0])
         return parameters()
 
-    cache = ParameterCache(read, seconds=60, monotonic=lambda: now[0])
+    cache = ParameterCache(read, seconds=60, clock=lambda: now[0])
     for now[0] in (0.0, 59.9, 60.0, 61.0):
         cache.get()
     assert reads == [0.0, 60.0]
+
+
+def test_parameters_of_a_time_to_come_are_old() -> None:
+    now = [600.0]
+    reads: list[float] = []
+
+    def read() -> ChainParameters:
+        reads.append(now[0])
+        return parameters()
+
+    cache = ParameterCache(read, seconds=60, clock=lambda: now[0])
+    for now[0] in (600.0, 0.0):
+        cache.get()
+    assert reads == [600.0, 0.0]
 
 
 def test_prices_too_old_are_not_used_when_reading_fails() -> None:
@@ -94,7 +108,7 @@ def test_prices_too_old_are_not_used_when_reading_fails() -> None:
             raise ConnectionError
         return parameters()
 
-    cache = ParameterCache(read, seconds=60, monotonic=lambda: now[0])
+    cache = ParameterCache(read, seconds=60, clock=lambda: now[0])
     cache.get()
     broken.append(True)
     now[0] = 60.0

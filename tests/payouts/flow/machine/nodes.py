@@ -100,7 +100,8 @@ class Nodes(Stage):
 
     @act()
     def both_nodes_lag(self) -> None:
-        """All heads are old by our clock: theirs or ours is wrong."""
+        """All heads are old by our clock, and older than what was read before: theirs or ours is wrong."""
+        watching.poll()
         for node in (0, 1):
             self.world.devnet.lag(node, 40)
         for _ in range(2):

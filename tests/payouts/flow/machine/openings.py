@@ -99,8 +99,10 @@ OPENINGS: dict[str, list[Step]] = {
     ],
     "stopped": [
         ("a_payout_is_taken_so_far", {"up_to": "sign"}),
+        ("somebody_asks", {"recipient": RECIPIENTS[2], "amount": 7, "rank": 2}),
         ("the_kill_switch_is_pulled", {"scope": GLOBAL}),
         ("one_takes_its_turn", {"name": "send"}),
+        TAKE_TURNS,
     ],
     "late": [
         TAKEN_NEVER_INCLUDED,
@@ -131,6 +133,8 @@ OPENINGS: dict[str, list[Step]] = {
         ("blocks_go_by", {"blocks": 19}),
         ("the_issuer_changes_the_token", {"switch": "paused"}),
         ("blocks_go_by", {"blocks": 19}),
+        ("somebody_asks", {"recipient": RECIPIENTS[2], "amount": 7, "rank": 2}),
+        TAKE_TURNS,
     ],
     "dear energy": [("energy_has_a_price", {"sun": 100_000})],
     "the signer is away": [("the_signer_stays_away", {"blocks": 31})],
