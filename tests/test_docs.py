@@ -26,3 +26,13 @@ def test_every_page_that_the_readme_names_is_there() -> None:
 def test_every_event_that_an_endpoint_may_ask_for_stands_in_the_events_page() -> None:
     page = (ROOT / "docs" / "events.md").read_text()
     assert {name for name in KNOWN_TYPES if f"`{name}`" not in page} == set()
+
+
+def test_each_of_the_ten_problems_has_what_shows_its_end() -> None:
+    page = (ROOT / "docs" / "problems.md").read_text()
+    rows = [line for line in page.splitlines() if re.match(r"\| \d+ \|", line)]
+    assert len(rows) == 10
+    for row in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)`", row)
+        assert named, row
+        assert [path for path in named if not (ROOT / path).is_file()] == []
