@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from rest_framework import serializers
-
 from lucid_payments.accounts.tokens import MAX_LENGTH
-from lucid_payments.api.fields import StrictSerializer
+from lucid_payments.api.fields import SecretField, StrictSerializer
 
 
 class CredentialsSerializer(StrictSerializer):
-    username = serializers.CharField(max_length=150)
-    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    username = SecretField(max_length=150, trim_whitespace=True)
+    password = SecretField(max_length=1000)
 
 
 class RefreshSerializer(StrictSerializer):
-    refresh = serializers.CharField(max_length=MAX_LENGTH)
+    refresh = SecretField(max_length=MAX_LENGTH, trim_whitespace=True)
 
 
 class KeySerializer(StrictSerializer):
-    key = serializers.CharField(max_length=200)
+    key = SecretField(max_length=200, trim_whitespace=True)

@@ -45,6 +45,19 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class SecretField(serializers.CharField):
+    """Text of any kind, and nothing but text: REST framework alone would take a number for it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("trim_whitespace", False)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("This must be text.")
+        return super().to_internal_value(data)
+
+
 class AmountField(serializers.Field[int, Any, Decimal, Any]):
     """USDT as a JSON number or decimal text, at most 6 decimals; base units inside. Never a float."""
 

@@ -97,3 +97,19 @@ def test_no_password_and_no_token_stand_in_the_audit_log(user: User) -> None:
     written = str(list(AuditEntry.objects.values()))
     assert "right" not in written
     assert answer.body["access"] not in written
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/auth/token", {"username": 5, "password": "right"}, "username"),
+        ("/auth/token", {"username": "somebody", "password": 5}, "password"),
+        ("/auth/token", {"username": "somebody", "password": True}, "password"),
+        ("/auth/token/refresh", {"refresh": 5}, "refresh"),
+        ("/auth/token/revoke", {"refresh": 0}, "refresh"),
+        ("/auth/key", {"key": 5}, "key"),
+    ],
+)
+def test_a_number_is_not_taken_for_text(user: User, path: str, body: Any, field: str) -> None:
+    assert ApiClient().post(path, body).refused(400, "LUCID_ERR_1002") == {field: ["This must be text."]}
+    assert not AuditEntry.objects.exists()
