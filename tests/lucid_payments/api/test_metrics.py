@@ -100,7 +100,7 @@ def test_with_a_token_set_only_the_token_opens_it(db: None, settings: Settings) 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_it_is_for_reading(db: None, path: str) -> None:
-    assert Client().post(path).status_code == 405
+    assert Client(enforce_csrf_checks=True).post(path).status_code == 405
 
 
 def test_a_database_that_is_away_is_no_crash(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
