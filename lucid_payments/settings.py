@@ -279,6 +279,14 @@ JWT_OUTSIDE_ISSUERS: list[Any] = list(env.json_list("JWT_OUTSIDE_ISSUERS", ()))
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 REFRESH_TOKEN_LIFETIME = timedelta(days=1)
 RATE_LIMIT_FACTOR = env.integer("RATE_LIMIT_FACTOR", 1, minimum=1, maximum=1_000_000)
+# A machine's script that has lost its way makes this many offences in ten minutes; a person doesn't.
+OFFENCES_BEFORE_BLOCK = env.integer("OFFENCES_BEFORE_BLOCK", 30, minimum=3, maximum=10_000)
+# Long enough to make guessing pointless, short enough for a mistake; twice as long with each in a week, at most a day.
+FIRST_BLOCK_MINUTES = env.integer("FIRST_BLOCK_MINUTES", 5, minimum=1, maximum=1_440)
+# Of everybody who comes without a circuit together: ten a second, above which the alarm for them goes off.
+FAILED_AUTHENTICATIONS_PER_MINUTE = env.integer(
+    "FAILED_AUTHENTICATIONS_PER_MINUTE", 600, minimum=10, maximum=1_000_000
+)
 API_PREFIX = "api/payment/"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a body; what is longer is answered 413
 REST_FRAMEWORK = {

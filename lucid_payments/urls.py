@@ -8,9 +8,11 @@ from django.views.generic import RedirectView
 
 import lucid_payments.accounts.admin
 import lucid_payments.accounts.client_admin
+import lucid_payments.api.admin
 import lucid_payments.audit.admin
 import lucid_payments.backoffice.queue
 import lucid_payments.events.admin
+import lucid_payments.events.webhook_admin
 import payouts.admin
 import routers.admin
 from lucid_payments.api import metrics
@@ -20,9 +22,11 @@ from lucid_payments.backoffice.site import site
 BACK_OFFICE_PAGES = (
     lucid_payments.accounts.admin,
     lucid_payments.accounts.client_admin,
+    lucid_payments.api.admin,
     lucid_payments.audit.admin,
     lucid_payments.backoffice.queue,
     lucid_payments.events.admin,
+    lucid_payments.events.webhook_admin,
     payouts.admin,
     routers.admin,
 )

@@ -4,3 +4,7 @@ from django.apps import AppConfig
 class ApiConfig(AppConfig):
     name = "lucid_payments.api"
     label = "api"
+
+    def ready(self) -> None:
+        # For the acts that it registers, in commands and workers too.
+        from lucid_payments.api import block_acts  # noqa: F401

@@ -16,11 +16,13 @@ LOCAL: Final = "local"
 
 def client_of(request: HttpRequest) -> str:
     """The peer or Tor circuit as the gateway names it, believed with its token alone; else the peer."""
-    if is_from_gateway(request):
-        named = request.headers.get(CLIENT_HEADER, "").strip()[:64]
-        if named:
-            return f"gateway:{named}"
-    return request.META.get("REMOTE_ADDR") or LOCAL
+    named = circuit_of(request)
+    return f"gateway:{named}" if named else request.META.get("REMOTE_ADDR") or LOCAL
+
+
+def circuit_of(request: HttpRequest) -> str:
+    """The peer or Tor circuit as the gateway names it; empty without the gateway's token."""
+    return request.headers.get(CLIENT_HEADER, "").strip()[:64] if is_from_gateway(request) else ""
 
 
 def is_from_gateway(request: HttpRequest) -> bool:

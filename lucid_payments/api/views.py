@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, cast
 
+from django.db import DatabaseError, InterfaceError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from lucid_payments.accounts.models import User
-from lucid_payments.api import throttles
+from lucid_payments.api import error_shape, errors, offences, throttles
 
 
 class LucidView(APIView):
@@ -18,6 +19,16 @@ class LucidView(APIView):
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     permissions: ClassVar[dict[str, str]] = {}
     rate_limits: ClassVar[dict[str, int]] = {}
+
+    def handle_exception(self, exc: Exception) -> Any:
+        """Whoever isn't authenticated is counted, and may be answered for that instead."""
+        if error_shape.as_lucid_error(exc).status == 401:
+            try:
+                by_credentials = not self.authentication_classes
+                offences.not_authenticated(self.request._request, by_credentials=by_credentials)
+            except (errors.LucidError, DatabaseError, InterfaceError) as refused:
+                return super().handle_exception(refused)
+        return super().handle_exception(exc)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         final = super().finalize_response(request, response, *args, **kwargs)

@@ -14,9 +14,6 @@ from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
 from lucid_payments.events.models import Event
-from lucid_payments.events.webhook_admin import WebhookDeliveryAdmin, WebhookEndpointAdmin
-
-__all__ = ["EventAdmin", "WebhookDeliveryAdmin", "WebhookEndpointAdmin"]
 
 
 @admin.register(Event, site=site)

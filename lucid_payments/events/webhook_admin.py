@@ -131,7 +131,7 @@ class CreatedFilter(DaysFilter):
 @admin.register(WebhookDelivery, site=site)
 class WebhookDeliveryAdmin(RecordAdmin):
     area = Area.EVENTS
-    title = "Webhook deliveries"
+    title = "Deliveries"
     group = Group.PEOPLE
     place = 93
     about = "One event on its way to one endpoint: tried at once and then for four days, until it is taken."

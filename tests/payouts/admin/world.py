@@ -18,6 +18,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import BACK_OFFICE, Role
+from lucid_payments.api import blocks
+from lucid_payments.api.models import Block, BlockCause
 from lucid_payments.audit import log
 from lucid_payments.audit.models import AuditEntry
 from lucid_payments.events import outbox
@@ -149,6 +151,7 @@ def everything() -> dict[str, User]:
     surroundings(clock.now())
     note(users["service"], Payout.objects.latest("pk"))
     webhook(users["service"])
+    blocks.block_for_offences("circuit:b", INJECTION, BlockCause.RATE_LIMIT, 30)
     return users
 
 
@@ -256,6 +259,7 @@ LISTS = {
     "/admin/payouts/reconciliationrun/": "ledger",
     "/admin/payouts/reconciliationcase/": "ledger",
     "/admin/audit/auditentry/": "audit",
+    "/admin/api/block/": "people",
     "/admin/events/event/": "events",
     "/admin/events/webhookendpoint/": "events",
     "/admin/events/webhookdelivery/": "events",
@@ -270,6 +274,7 @@ def every_page() -> list[str]:
     pages += [f"/admin/payouts/payout/{row.payout_id}/" for row in Payout.objects.all()]
     pages += [f"/admin/audit/auditentry/{row.pk}/" for row in AuditEntry.objects.all()]
     pages += [f"/admin/routers/routerpolicy/{row.pk}/" for row in RouterPolicy.objects.all()]
+    pages += [f"/admin/api/block/{row.pk}/" for row in Block.objects.all()]
     pages += [f"/admin/events/event/{row.event_id}/" for row in Event.objects.all()]
     pages += [f"/admin/events/webhookendpoint/{row.webhook_id}/" for row in WebhookEndpoint.objects.all()]
     pages += [f"/admin/events/webhookdelivery/{row.pk}/" for row in WebhookDelivery.objects.all()]

@@ -199,5 +199,5 @@ def test_a_longer_list_takes_no_more_queries(
 ) -> None:
     for payout in Payout.objects.all():
         attempt_of(payout, "sent")
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         assert len(listed(api)["payouts"]) == 5

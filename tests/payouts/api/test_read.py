@@ -175,5 +175,5 @@ def test_an_id_that_is_none_is_not_found(api: ApiClient, name: str) -> None:
 def test_reading_takes_a_fixed_number_of_queries(
     api: ApiClient, payout: Payout, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         read(api, payout)
