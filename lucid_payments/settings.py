@@ -287,6 +287,8 @@ FIRST_BLOCK_MINUTES = env.integer("FIRST_BLOCK_MINUTES", 5, minimum=1, maximum=1
 FAILED_AUTHENTICATIONS_PER_MINUTE = env.integer(
     "FAILED_AUTHENTICATIONS_PER_MINUTE", 600, minimum=10, maximum=1_000_000
 )
+# How long a process may estimate by the queue as it last read it; 0: it reads it for every estimate.
+ESTIMATE_SECONDS = env.integer("ESTIMATE_SECONDS", 2, minimum=0, maximum=60)
 API_PREFIX = "api/payment/"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a body; what is longer is answered 413
 REST_FRAMEWORK = {

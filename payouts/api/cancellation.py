@@ -8,7 +8,6 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from lucid_payments import clock
 from lucid_payments.accounts import roles
 from lucid_payments.accounts.roles import Role
 from lucid_payments.api import idempotency
@@ -17,7 +16,7 @@ from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.views import LucidView, caller
 from payouts.api import schema
 from payouts.api.access import visible_to
-from payouts.api.representation import head_number, represent, with_what_is_shown
+from payouts.api.representation import now_and_head, represent, with_what_is_shown
 from payouts.api.serializers import PAYOUT_ID, CancellationSerializer
 from payouts.manager import PayoutManager
 from payouts.models import Payout
@@ -43,9 +42,9 @@ class CancelView(LucidView):
         payout = self._payout(request, payout_id)
         reason = asked.validated_data.get("reason") or WITHOUT_A_REASON
         PayoutManager.cancel(payout, actor=caller(request), reason=reason)
-        now = clock.now()
         shown = with_what_is_shown(Payout.objects.filter(pk=payout.pk)).get()
-        return Answer(200, represent(shown, head=head_number(), at=now), payout.payout_id)
+        now, head = now_and_head()
+        return Answer(200, represent(shown, head=head, at=now), payout.payout_id)
 
     def _payout(self, request: Request, payout_id: str) -> Payout:
         user = caller(request)

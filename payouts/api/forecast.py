@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from django.db import connection
-
+from payouts.api import outline
+from payouts.api.outline import LIMITED, PASSING, Ahead
 from payouts.headroom import Slots, claim_of
 from payouts.models import Payout
 from payouts.models.payout import HoldReason, PayoutStatus
@@ -18,81 +18,8 @@ from routers.models import WindowPeriod, WindowScope
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
-LIMITED: Final = frozenset(
-    {
-        HoldReason.HOURLY_LIMIT,
-        HoldReason.DAILY_LIMIT,
-        HoldReason.RECIPIENT_LIMIT,
-        HoldReason.CREATOR_LIMIT,
-        HoldReason.SUBJECT_LIMIT,
-    }
-)
-# These end by themselves; every other hold waits for a person, or for something nobody can date.
-PASSING: Final = LIMITED | {HoldReason.SLOT, HoldReason.IN_FLIGHT, HoldReason.RETRY}
 # From a release until its transaction is seen in a block, and its place in flight is free again.
 FLIGHT: Final = timedelta(seconds=4)
-
-# Whose windows a payout counts in: of everybody, its router, its recipient, its creator, its node.
-_SCOPES: Final = {
-    "everybody": "",
-    "router": "router_type",
-    "recipient": "router_type, recipient_address",
-    "creator": "creator_id",
-    "subject": "router_type, node_id",
-}
-
-
-def _windows() -> Iterator[tuple[str, str]]:
-    """SQL windows by name: each scope's whole queue, then its part that is due in the same hour."""
-    for name, parties in _SCOPES.items():
-        partition = f"PARTITION BY {parties}" if parties else ""
-        yield f"{name}_whole", f"({partition} ORDER BY turn, priority, due_at, id)"
-        both = f"{parties}, turn" if parties else "turn"
-        yield f"{name}_hour", f"(PARTITION BY {both} ORDER BY priority, due_at, id)"
-
-
-# What goes before each payout and with it. Whoever waits for a person isn't in anybody's way.
-QUEUE: Final = f"""
-WITH queue AS (
-    SELECT *, greatest(date_trunc('hour', due_at, 'UTC'), date_trunc('hour', %(now)s, 'UTC')) AS turn
-    FROM payouts_payout
-    WHERE status = 'scheduled' AND due_at <= %(latest)s AND (hold_reason IS NULL OR hold_reason = ANY(%(passing)s))
-), summed AS (
-    SELECT id, {", ".join(f"sum(amount) OVER {name}, count(*) OVER {name}" for name, _ in _windows())}
-    FROM queue WINDOW {", ".join(f"{name} AS {window}" for name, window in _windows())}
-)
-SELECT * FROM summed WHERE id = ANY(%(asked)s)
-"""  # noqa: S608 - every part of it stands above
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What goes before a payout in one scope's windows, and with it: base units, and how many payouts."""
-
-    amount: int
-    count: int
-
-    def each(self, own: int) -> int:
-        """What one of them needs at once: the `own` amount where all ask for the same; else they fill any room."""
-        return own if self.amount == self.count * own else 1
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """By scope, in the order of _SCOPES: the backlog of the whole queue, and of what is due in the same hour."""
-
-    whole: tuple[Backlog, ...]
-    hour: tuple[Backlog, ...]
-
-    @classmethod
-    def of(cls, figures: Sequence[int]) -> Ahead:
-        found = [Backlog(int(amount), int(count)) for amount, count in zip(*[iter(figures)] * 2, strict=True)]
-        return cls(tuple(found[::2]), tuple(found[1::2]))
-
-    @classmethod
-    def nobody(cls, payout: Payout) -> Ahead:
-        alone = (Backlog(payout.amount, 1),) * len(_SCOPES)
-        return cls(alone, alone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +83,7 @@ class MonthPace:
 def starts(payouts: Iterable[Payout], at: datetime) -> dict[int, datetime | None]:
     """When each payout that nobody need let go may go, by primary key; None where it never may.
 
-    As many queries for all as for one; none for none.
+    A query or two for all as for one, beside what `outline` reads; none for none.
     """
     waiting = {
         payout.pk: payout
@@ -165,22 +92,9 @@ def starts(payouts: Iterable[Payout], at: datetime) -> dict[int, datetime | None
     }
     if not waiting:
         return {}
-    with connection.cursor() as cursor:
-        latest = max(at, *(payout.due_at for payout in waiting.values()))
-        asked: dict[str, Any] = {
-            "now": at,
-            "latest": latest,
-            "passing": sorted(PASSING),
-            "asked": list(waiting),
-        }
-        cursor.execute(QUEUE, asked)
-        before = {pk: Ahead.of(figures) for pk, *figures in cursor.fetchall()}
-    room = limits.room(at, [claim_of(payout) for payout in waiting.values()])
-    slots = Slots.free(room.policies)
-    return {
-        pk: _start(payout, before.get(pk) or Ahead.nobody(payout), room, slots, at)
-        for pk, payout in waiting.items()
-    }
+    queue = outline.current(at)
+    room = limits.room(at, [claim_of(payout) for payout in waiting.values()], queue.policies)
+    return {pk: _start(payout, queue.ahead(payout), room, queue.slots, at) for pk, payout in waiting.items()}
 
 
 def _start(payout: Payout, ahead: Ahead, room: Room, slots: Slots, at: datetime) -> datetime | None:

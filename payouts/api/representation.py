@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import Prefetch, QuerySet
 
 from lucid_payments.money import to_decimal
 from payouts.api import estimates, forecast
 from payouts.api.estimates import REQUIRED_CONFIRMATIONS
-from payouts.models import Attempt, ChainState, Payout
+from payouts.models import Attempt, Payout
 from payouts.models.attempt import AttemptState
 from payouts.models.payout import PayoutStatus, Priority, public_hold
 
@@ -26,17 +27,35 @@ _ATTEMPT_COLUMNS = (
 Starts = Mapping[int, datetime | None]
 
 
+# Of the payout's own columns all that somebody reads here, of what it hangs on the one that is shown.
+_COLUMNS = (
+    *(
+        field.name
+        for field in Payout._meta.concrete_fields
+        if field.name not in ("router_conditions", "policy_version", "idempotency_key")
+    ),
+    "retry_of__payout_id", "creator__role", "batch__batch_id",
+)  # fmt: skip
+
+
 def with_what_is_shown(payouts: QuerySet[Payout]) -> QuerySet[Payout]:
     """The same payouts with what `represent` reads, in two queries."""
     attempts = Attempt.objects.only(*_ATTEMPT_COLUMNS).order_by("id")
-    return payouts.select_related("retry_of", "creator", "batch").prefetch_related(
-        Prefetch("attempts", attempts)
-    )
+    related = payouts.select_related("retry_of", "creator", "batch").only(*_COLUMNS)
+    return related.prefetch_related(Prefetch("attempts", attempts))
 
 
 def head_number() -> int:
     """The chain's latest block as the watcher last saw it; 0 before the first look."""
-    return ChainState.objects.filter(pk=1).values_list("head_number", flat=True).first() or 0
+    return now_and_head()[1]
+
+
+def now_and_head() -> tuple[datetime, int]:
+    """The time (UTC) and the chain's latest block, both of one moment: what every answer counts from."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT lucid_now(), (SELECT head_number FROM payouts_chainstate WHERE id = 1)")
+        now, head = cursor.fetchone()
+    return now.astimezone(UTC), head or 0
 
 
 def represent(payout: Payout, *, head: int, at: datetime, starts: Starts | None = None) -> dict[str, Any]:

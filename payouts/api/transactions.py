@@ -10,7 +10,6 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from lucid_payments import clock
 from lucid_payments.accounts import roles
 from lucid_payments.api import idempotency
 from lucid_payments.api.errors import InvalidRequest, PayoutNotFound
@@ -23,7 +22,7 @@ from payouts.api.estimates import REQUIRED_CONFIRMATIONS
 from payouts.api.representation import (
     Starts,
     confirmations,
-    head_number,
+    now_and_head,
     shown_attempt,
     with_what_is_shown,
 )
@@ -82,7 +81,7 @@ def _visible(request: Request, ids: list[str]) -> list[Payout]:
 
 
 def _represented(payouts: list[Payout]) -> list[dict[str, Any]]:
-    head, now = head_number(), clock.now()
+    now, head = now_and_head()
     starts = forecast.starts(payouts, now)
     return [_transaction(payout, head=head, at=now, starts=starts) for payout in payouts]
 

@@ -8,7 +8,6 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from lucid_payments import clock
 from lucid_payments.accounts import roles
 from lucid_payments.api import idempotency, pagination
 from lucid_payments.api.errors import InvalidRequest, PayoutNotFound
@@ -18,7 +17,7 @@ from lucid_payments.api.views import LucidView, caller
 from payouts.api import filters, forecast, schema
 from payouts.api.access import visible_to
 from payouts.api.creation import create_once
-from payouts.api.representation import head_number, represent, with_what_is_shown
+from payouts.api.representation import head_number, now_and_head, represent, with_what_is_shown
 from payouts.api.serializers import PAYOUT_ID, PayoutOrderSerializer
 from payouts.manager import PayoutManager
 
@@ -37,7 +36,7 @@ class PayoutsView(LucidView):
         page = pagination.paginate(
             with_what_is_shown(payouts), request.query_params, cursor_field="payout_id"
         )
-        head, now = head_number(), clock.now()
+        now, head = now_and_head()
         starts = forecast.starts(page.rows, now)
         return Response(
             {
@@ -75,4 +74,5 @@ class PayoutView(LucidView):
         payout = visible.filter(payout_id=payout_id).first()
         if payout is None:
             raise PayoutNotFound
-        return Response(represent(payout, head=head_number(), at=clock.now()))
+        now, head = now_and_head()
+        return Response(represent(payout, head=head, at=now))

@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
+from payouts.api import outline
 from payouts.api.forecast import MonthPace, Pace
 from payouts.models import Payout
 from routers import limits
@@ -19,6 +22,7 @@ from tests.payouts.api.conftest import RECIPIENT, MakePayout
 from tests.policies import KYC, V0, set_policy
 
 USDT = 1_000_000
+OTHER = "TUQMqoA8tQmghWmv9oX8GUVpiSQsBb1BKK"
 NOON = datetime(2026, 7, 15, 12, 30, tzinfo=UTC)
 
 
@@ -135,6 +139,31 @@ def test_a_list_asks_as_often_as_one(
     with django_assert_max_num_queries(10):
         body = api.get("/payouts?limit=20").body
     assert len({payout["estimated_completion"] for payout in body["payouts"]}) == 1
+
+
+def test_the_queue_may_be_as_old_as_the_setting_says(
+    service: User, held: Any, settings: Any, make_payout: MakePayout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who came since is placed behind it; what is asked of the database doesn't grow with it."""
+    monkeypatch.setattr(outline, "_kept", None)
+    settings.ESTIMATE_SECONDS = 60
+    use(V0, 0)
+    first = held(200, recipient_address=OTHER)
+    Payout.objects.update(hold_reason=None)
+    assert estimate(service, first) == "15 12:31"
+    newer = [make_payout(service, amount=200 * USDT) for _ in range(2)]
+    assert [estimate(service, payout) for payout in newer] == ["15 12:31", "15 12:31"], (
+        "neither knows of the other"
+    )
+    with CaptureQueriesContext(connection) as queries:
+        estimate(service, newer[0])
+    assert not any(
+        "SELECT" in query["sql"] and "hold_reason" in query["sql"].partition("WHERE")[2] for query in queries
+    )
+    settings.ESTIMATE_SECONDS = 0
+    assert [estimate(service, payout) for payout in newer] == ["15 12:31", "16 00:01"], (
+        "the recipient's 300 a day"
+    )
 
 
 def use(router: str, units: int) -> None:
