@@ -19,14 +19,14 @@ STARTS_WITHIN = 60
 
 
 @contextmanager
-def web(log: Path, **settings: str) -> Iterator[str]:
-    """Its base URL. One worker, loaded before the fork, so that a killed one is replaced at once.
+def web(log: Path, *, workers: int = 1, **settings: str) -> Iterator[str]:
+    """Its base URL. Workers are loaded before the fork, so that a killed one is replaced at once.
 
     It serves the database that DATABASE_URL names, which is a clone's inside the fixture `cloned_database`. What it
     says goes to `log`.
     """
     port = _free_port()
-    command = [*web_command(port), "--preload", "--workers=1", "--graceful-timeout=5"]
+    command = [*web_command(port), "--preload", f"--workers={workers}", "--graceful-timeout=5"]
     with log.open("ab") as out:
         process = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, "RATE_LIMIT_FACTOR": "1000", **settings},
