@@ -10,7 +10,7 @@ export PYTHON ?=
 # `exec` hands make's signals to the program itself: Ctrl-C and SIGTERM stop the demo and not just make.
 RUN := exec "$(VENV)/bin/python"
 
-.PHONY: help demo demo-reset test lint bench faults openapi prove lock
+.PHONY: help demo demo-reset test lint bench faults load openapi prove lock
 
 help:
 	@sed -n 's/^##  *//p' Makefile
@@ -39,6 +39,11 @@ lint:
 bench:
 	@bash scripts/install dev
 	@$(RUN) -m tests.load
+
+## make load        20 API clients on 100,000 payouts for 3 minutes; fails where a target is missed
+load:
+	@bash scripts/install dev
+	@$(RUN) -m tests.load.api
 
 ## make faults      every fault on the real processes, and docs/faults.md
 faults:
