@@ -76,8 +76,8 @@ class Ending(People, Processes, Chain, Nodes):
         self.all_money_is_in_the_books()
 
     def all_money_is_in_the_books(self) -> None:
-        """The chain's balance, once what came in has stood long enough to be booked."""
-        for _ in range(8):
+        """The chain's balance, once what came in has stood long enough to be booked: what came later, later."""
+        for _ in range(16):
             self.world.step(5)
         self.check()
         in_hands = sum(
