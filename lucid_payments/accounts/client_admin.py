@@ -15,6 +15,7 @@ from lucid_payments.accounts import clients
 from lucid_payments.accounts.client_acts import CREATE, ON_A_CLIENT, ON_A_KEY
 from lucid_payments.accounts.models import Client, MachineKey
 from lucid_payments.accounts.roles import CLIENTS
+from lucid_payments.api import limit_acts
 from lucid_payments.backoffice import acts, formats
 from lucid_payments.backoffice.filters import ChoiceFilter
 from lucid_payments.backoffice.formats import Tone
@@ -70,7 +71,7 @@ class ClientAdmin(RecordAdmin):
         return {
             "title": row.get_username(),
             "state": _state(row),
-            "terms": clients.terms_in_words(row),
+            "terms": {**clients.terms_in_words(row), **limit_acts.in_words(row)},
             "buttons": [acts.button(act.kind, row.public_id, request.user, row) for act in ON_A_CLIENT],
             "keys": [
                 {

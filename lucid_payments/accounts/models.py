@@ -28,6 +28,8 @@ class User(AbstractUser):
     signed_out_at = models.DateTimeField(null=True)
     # API clients alone: how many times the contract's limits per minute, and what every creation must carry.
     rate_factor = models.PositiveSmallIntegerField(default=1)
+    # Endpoint to `a_minute` and `until`: what staff raised above that (`api.raised_limits`).
+    raised_limits = models.JSONField(default=dict, blank=True)
     needs_idempotency_key = models.BooleanField(default=False)
     needs_reference = models.BooleanField(default=False)
 

@@ -6,5 +6,5 @@ class ApiConfig(AppConfig):
     label = "api"
 
     def ready(self) -> None:
-        # For the acts that it registers, in commands and workers too.
-        from lucid_payments.api import block_acts  # noqa: F401
+        # For the acts that they register, in commands and workers too.
+        from lucid_payments.api import block_acts, limit_acts  # noqa: F401

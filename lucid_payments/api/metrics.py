@@ -61,10 +61,19 @@ def count_refused_authentication(request: HttpRequest, *, by_credentials: bool) 
 
 
 def count_rate_limit_violation(request: HttpRequest) -> None:
-    """A 429, by the endpoint as the contract writes it, `/payouts/{payout_id}`."""
+    """A 429, by its endpoint."""
+    rate_limit_violations.labels(endpoint_of(request)).inc()
+
+
+def endpoint_of(request: HttpRequest) -> str:
+    """The request's endpoint as the contract writes it, `/payouts/{payout_id}`."""
     match = request.resolver_match
-    route = match.route.removeprefix(settings.API_PREFIX) if match is not None else ""
-    rate_limit_violations.labels("/" + _PARAMETER.sub(r"{\1}", route)).inc()
+    return endpoint_named(match.route if match is not None else "")
+
+
+def endpoint_named(route: str) -> str:
+    """A route of ours as the contract writes it."""
+    return "/" + _PARAMETER.sub(r"{\1}", route.removeprefix(settings.API_PREFIX))
 
 
 # It reads no cookie; else another method would be refused 403 before it is found to be none of ours.

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from lucid_payments.accounts.models import User
-from lucid_payments.api import errors, metrics, offences
+from lucid_payments.api import errors, metrics, offences, raised_limits
 from lucid_payments.api.client_address import client_of
 from lucid_payments.api.counting import META_KEY, usage_of
 
@@ -37,7 +37,7 @@ class ContractThrottle(BaseThrottle):
         if not public:
             offences.refuse_blocked(request._request, request.user, request.auth)
         if method in limits:
-            limit = limits[method] * settings.RATE_LIMIT_FACTOR * _factor(request)
+            limit = _limit_of(request, method, limits[method])
             self._count(request, f"{type(view).__name__}.{method}", limit, public=public)
         return True
 
@@ -62,9 +62,14 @@ class ContractThrottle(BaseThrottle):
             raise errors.RateLimited(details, retry_after=wait)
 
 
-def _factor(request: Request) -> int:
-    """How many times the contract's limit this client was given."""
-    return request.user.rate_factor if isinstance(request.user, User) else 1
+def _limit_of(request: Request, method: str, documented: int) -> int:
+    """The contract's number, as many times as the client was given, or what was raised for it here."""
+    limit = documented * int(settings.RATE_LIMIT_FACTOR)
+    if not isinstance(request.user, User):
+        return limit
+    endpoint = raised_limits.endpoint_of(request._request, method)
+    raised = raised_limits.limit_of(request.user, endpoint) if request.user.raised_limits else None
+    return max(limit * request.user.rate_factor, raised or 0)
 
 
 def add_headers(request: HttpRequest, response: HttpResponseBase) -> None:
