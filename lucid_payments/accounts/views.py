@@ -16,7 +16,7 @@ from lucid_payments.accounts.keyring import PUBLISHED_SECONDS
 from lucid_payments.accounts.keys import token_ring
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.tokens import AccessToken, RefreshToken
-from lucid_payments.api import errors
+from lucid_payments.api import errors, evidence
 from lucid_payments.api.client_address import client_of
 from lucid_payments.api.fields import StrictSerializer
 from lucid_payments.api.request_id import request_id_of
@@ -42,9 +42,11 @@ class TokenView(AuthView):
 
     @schema.log_in
     def post(self, request: Request) -> Response:
-        user = authenticate(request._request, **self.read(request, CredentialsSerializer))
+        given = self.read(request, CredentialsSerializer)
+        user = authenticate(request._request, **given)
         # A one-time password is for choosing another one, in the back office.
         if not isinstance(user, User) or user.must_change_password:
+            evidence.ask_for_account(request._request, given["username"])
             raise errors.MissingToken
         return _tokens(families.start(user, request_id=request_id_of(request._request)))
 

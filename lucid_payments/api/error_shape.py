@@ -15,7 +15,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from lucid_payments.api import errors, json_format, metrics
+from lucid_payments.api import errors, evidence, json_format, metrics
 from lucid_payments.api.errors import LucidError
 from lucid_payments.api.request_id import request_id_of
 
@@ -67,10 +67,14 @@ def handle(exception: Exception, context: Mapping[str, Any]) -> Response:
     set_rollback()
     request: HttpRequest = context["request"]._request
     error = as_lucid_error(exception)
+    credentials = _asks_for_credentials(context)
     if error.status == 401:
-        metrics.count_refused_authentication(request, by_credentials=_asks_for_credentials(context))
+        metrics.count_refused_authentication(request, by_credentials=credentials)
     if error.status >= 500:
         logger.error("request %s failed", request_id_of(request), exc_info=exception)
+    # None until the token has been read; Django's own lazy user would look for a session.
+    user = vars(context["request"]).get("_user")
+    evidence.refused(request, user, error, credentials=credentials)
     return answer(error, request)
 
 

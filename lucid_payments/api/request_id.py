@@ -10,6 +10,9 @@ from typing import Final
 import structlog
 from django.http import HttpRequest, HttpResponse
 
+from lucid_payments.api.client_address import client_of
+from lucid_payments.audit.origin import Origin, coming_from
+
 HEADER: Final = "X-Request-ID"
 _META_KEY: Final = "lucid.request_id"
 _WELL_FORMED: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -33,7 +36,8 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = request_id_of(request)
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        origin = Origin(request_id, client_of(request))
+        with structlog.contextvars.bound_contextvars(request_id=request_id), coming_from(origin):
             response = self.get_response(request)
         response[HEADER] = request_id
         return response

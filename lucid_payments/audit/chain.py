@@ -13,7 +13,7 @@ GENESIS: Final = "0" * 64
 # `details` is taken as PostgreSQL's text of the jsonb, which is canonical and keeps every digit of a number;
 # through Python's floats two different amounts could hash alike.
 ENTRY_COLUMNS: Final = """e.id, e.at, e.actor_id, e.actor_label, e.action, e.object_type, e.object_id,
-    e.object_label, e.request_id, e.details::text"""
+    e.object_label, e.request_id, e.details::text, e.role, e.client"""
 _NAMES: Final = (
     "id",
     "at",
@@ -25,12 +25,17 @@ _NAMES: Final = (
     "object_label",
     "request_id",
     "details",
+    "role",
+    "client",
 )
+# Columns that came later: an entry without them hashes as it did before there were any.
+_LATER: Final = frozenset({"role", "client"})
 
 
 def link(previous_hash: str, position: int, entry: Sequence[Any]) -> str:
     """SHA-256, in hex, over the previous hash, the position and the entry (its columns as ENTRY_COLUMNS)."""
-    facts = dict(zip(_NAMES, entry, strict=True))
+    named = zip(_NAMES, entry, strict=True)
+    facts = {name: value for name, value in named if value != "" or name not in _LATER}
     facts["at"] = facts["at"].astimezone(UTC).isoformat(timespec="microseconds")
     facts["position"] = position
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection, models
 
 from lucid_payments.accounts.models import User
+from lucid_payments.audit import origin
 from lucid_payments.audit.models import AuditEntry
 
 SYSTEM = "system"
@@ -51,7 +52,7 @@ def record_many(facts: Iterable[Fact]) -> list[AuditEntry]:
 def _entry(fact: Fact) -> AuditEntry:
     user = fact.actor if isinstance(fact.actor, User) else None
     label = user.get_username() if user is not None else str(fact.actor or SYSTEM)
-    subject = fact.subject
+    subject, where = fact.subject, origin.current()
     return AuditEntry(
         actor=user,
         actor_label=label[:200],
@@ -59,6 +60,8 @@ def _entry(fact: Fact) -> AuditEntry:
         object_type=subject._meta.label_lower if subject is not None else "",
         object_id=str(subject.pk) if subject is not None else "",
         object_label=str(subject)[:200] if subject is not None else "",
-        request_id=fact.request_id,
+        request_id=fact.request_id or where.request_id,
+        role=user.role if user is not None else "",
+        client=where.client[:100],
         details=dict(fact.details),
     )

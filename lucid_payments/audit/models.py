@@ -26,6 +26,9 @@ class AuditEntry(models.Model):
     object_id = models.CharField(max_length=100, blank=True)
     object_label = models.CharField(max_length=200, blank=True)
     request_id = models.CharField(max_length=128, blank=True)
+    # The actor's role at that moment, and the address or Tor circuit that the request came from.
+    role = models.CharField(max_length=20, blank=True, db_default="")
+    client = models.CharField(max_length=100, blank=True, db_default="")
     details = models.JSONField(default=dict)
 
     class Meta:

@@ -15,7 +15,7 @@ from lucid_payments import clock
 from lucid_payments.accounts import roles
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
-from lucid_payments.api import idempotency
+from lucid_payments.api import evidence, idempotency
 from lucid_payments.api.errors import BatchRefused, InvalidRequest, PayoutNotFound, PermissionRefused
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.request_id import request_id_of
@@ -69,6 +69,8 @@ class BatchView(LucidView):
     @schema.get_batch
     def get(self, request: Request, batch_id: str) -> Response:
         batch = _visible(caller(request), batch_id)
+        if batch.creator_id != caller(request).pk:
+            evidence.read(caller(request), "batch.read", [batch.batch_id], batch)
         progress = batches.progress_of(batch)
         return Response(
             {

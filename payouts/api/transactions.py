@@ -16,7 +16,7 @@ from lucid_payments.api.errors import InvalidRequest, PayoutNotFound
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.views import LucidView, caller
 from lucid_payments.money import to_decimal
-from payouts.api import estimates, forecast, schema
+from payouts.api import estimates, forecast, reading, schema
 from payouts.api.access import visible_to
 from payouts.api.estimates import REQUIRED_CONFIRMATIONS
 from payouts.api.representation import (
@@ -77,7 +77,9 @@ def _ids(body: Any) -> list[str]:
 
 
 def _visible(request: Request, ids: list[str]) -> list[Payout]:
-    return list(with_what_is_shown(visible_to(caller(request))).filter(payout_id__in=ids))
+    found = list(with_what_is_shown(visible_to(caller(request))).filter(payout_id__in=ids))
+    reading.note(caller(request), found)
+    return found
 
 
 def _represented(payouts: list[Payout]) -> list[dict[str, Any]]:

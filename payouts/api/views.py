@@ -14,7 +14,7 @@ from lucid_payments.api.errors import InvalidRequest, PayoutNotFound
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView, caller
-from payouts.api import filters, forecast, schema
+from payouts.api import filters, forecast, reading, schema
 from payouts.api.access import visible_to
 from payouts.api.creation import create_once
 from payouts.api.representation import head_number, now_and_head, represent, with_what_is_shown
@@ -36,6 +36,7 @@ class PayoutsView(LucidView):
         page = pagination.paginate(
             with_what_is_shown(payouts), request.query_params, cursor_field="payout_id"
         )
+        reading.note(caller(request), page.rows)
         now, head = now_and_head()
         starts = forecast.starts(page.rows, now)
         return Response(
@@ -74,5 +75,6 @@ class PayoutView(LucidView):
         payout = visible.filter(payout_id=payout_id).first()
         if payout is None:
             raise PayoutNotFound
+        reading.note(caller(request), [payout])
         now, head = now_and_head()
         return Response(represent(payout, head=head, at=now))

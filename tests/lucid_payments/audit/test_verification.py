@@ -15,6 +15,8 @@ from tests.lucid_payments.audit.conftest import Execute, write_entries
 
 TAMPERED = [
     ("UPDATE audit_auditentry SET actor_label = 'nobody' WHERE id = {third}", "Changed or moved"),
+    ("UPDATE audit_auditentry SET role = 'admin' WHERE id = {third}", "Changed or moved"),
+    ("UPDATE audit_auditentry SET client = 'gateway:x' WHERE id = {third}", "Changed or moved"),
     ("UPDATE audit_auditentry SET details = '{{\"number\": 2.0}}' WHERE id = {third}", "Changed or moved"),
     (
         "DELETE FROM audit_auditseal WHERE position = 3; DELETE FROM audit_auditentry WHERE id = {third}",
