@@ -6,9 +6,11 @@ from typing import Any
 
 from rest_framework import serializers
 
+from lucid_payments.api.errors import FAILURE_MESSAGES
 from lucid_payments.api.openapi.fields import FreeObject, Moment, Trx, Usdt
 from payouts.api.estimates import REQUIRED_CONFIRMATIONS
 from payouts.batches import COMPLETED, FAILED, PROCESSING
+from payouts.execution import CANCELLED
 from payouts.models.payout import PUBLIC_STATUS, BatchType, HoldReason, Priority, public_hold
 from routers.choices import RouterType
 from routers.models import BreakerState, WindowPeriod, WindowScope
@@ -18,9 +20,13 @@ HOLDS = [reason.value for reason in HoldReason if public_hold(reason) == reason]
 BATCH_PATTERN = r"^batch_[a-zA-Z0-9]+$"
 PAYOUT_PATTERN = r"^payout_[a-zA-Z0-9]+$"
 
+FAILURES = ", ".join(
+    [*(f"`{code}` ({message})" for code, message in FAILURE_MESSAGES.items()), f"`{CANCELLED}` (called off)"]
+)
+
 
 class FailureShown(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="An error code, such as `LUCID_ERR_2008`.", allow_null=True)
+    code = serializers.CharField(allow_null=True, help_text=FAILURES)
     message = serializers.CharField(allow_null=True)
 
 

@@ -66,7 +66,21 @@ CANCELLED: Final = {
     **PAYOUT,
     "status": "cancelled",
     "estimated_completion": None,
-    "failure": {"code": None, "message": "ordered twice"},
+    "failure": {"code": "CANCELLED", "message": "Cancelled: ordered twice"},
+}
+HELD: Final = {**PAYOUT, "hold_reason": "daily_limit", "estimated_completion": "2026-02-01T00:01:57Z"}
+FAILED: Final = {
+    **PAYOUT,
+    **_ON_CHAIN,
+    "status": "failed",
+    "fee_trx": 27.69,
+    "failure": {"code": "LUCID_ERR_2008", "message": "Transaction failed"},
+}
+REJECTED: Final = {
+    **PAYOUT,
+    "status": "cancelled",
+    "estimated_completion": None,
+    "failure": {"code": "LUCID_ERR_2014", "message": "Rejected by an approver"},
 }
 LIST: Final[dict[str, Any]] = {
     "payouts": [CONFIRMED],

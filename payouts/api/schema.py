@@ -102,7 +102,12 @@ get_payout = operation(
     description="What belongs to somebody else doesn't exist.",
     parameters=[PAYOUT_ID],
     answer=answers.PayoutShown,
-    example=examples.CONFIRMED,
+    examples={
+        "Confirmed": examples.CONFIRMED,
+        "Waiting": examples.HELD,
+        "Failed": examples.FAILED,
+        "Rejected": examples.REJECTED,
+    },
     refused=[errors.PayoutNotFound],
     links=_TO_PAYOUT,
 )

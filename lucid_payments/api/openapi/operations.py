@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import build_examples_list
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 
 from lucid_payments.accounts import roles
@@ -39,7 +40,15 @@ class _Own:
     callbacks: Mapping[str, Any]
     content_type: str
     example: Any
+    examples: Mapping[str, Any]
     replays: bool
+
+    def shown(self) -> dict[str, Any]:
+        """The example of a success, or all of them by name: OpenAPI has the one or the other."""
+        if not self.examples:
+            return {"example": self.example}
+        named = build_examples_list([OpenApiExample(name, value) for name, value in self.examples.items()])
+        return {"examples": named}
 
 
 def operation(
@@ -48,7 +57,8 @@ def operation(
     *,
     tag: str,
     answer: Any,
-    example: Any,
+    example: Any = None,
+    examples: Mapping[str, Any] | None = None,
     status: int = 200,
     content_type: str = JSON,
     body: Any = None,
@@ -62,8 +72,8 @@ def operation(
 ) -> Callable[[View], View]:
     """Describe a view's method.
 
-    `answer` is the serializer or schema of a success and `example` one of it; `bodies` are examples of requests by
-    name; `refused` are the errors of its own. `replays`: whether a POST honours Idempotency-Key.
+    `answer` is the serializer or schema of a success, with one `example`, or `examples` by name; `bodies` are
+    examples of requests by name; `refused` are its own errors. `replays`: whether a POST takes an Idempotency-Key.
     """
     asked = [OpenApiExample(name, value, request_only=True) for name, value in (bodies or {}).items()]
     described = extend_schema(
@@ -76,7 +86,9 @@ def operation(
         responses={(status, content_type): answer},
         examples=asked,
     )
-    own = _Own(str(status), refused, links or {}, callbacks or {}, content_type, example, replays)
+    own = _Own(
+        str(status), refused, links or {}, callbacks or {}, content_type, example, examples or {}, replays
+    )
 
     def describe(method: View) -> View:
         setattr(method, _OWN, own)
@@ -148,7 +160,7 @@ class ContractSchema(AutoSchema):
             success = bodies[own.status]
             success["description"] = success.get("description") or "Done."
             success["headers"] = headers.refer(*self._success_headers())
-            success["content"][own.content_type]["example"] = own.example
+            success["content"][own.content_type] |= own.shown()
             if own.links:
                 success["links"] = dict(own.links)
         for status, refused in self._refusals(own).responses().items():

@@ -63,7 +63,7 @@ class Operation:
     status: str
     answer: SafeString
     answer_fields: Sequence[Row]
-    example: str
+    examples: Sequence[Example]
     refused: Sequence[Refused]
 
 
@@ -152,7 +152,7 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Operatio
         status=status,
         answer=_kind(success["schema"]),
         answer_fields=list(_fields(_inner(success["schema"]))),
-        example=success["example"] if isinstance(success["example"], str) else _pretty(success["example"]),
+        examples=list(_examples(success)),
         refused=[
             Refused(code, prose(_resolved(response)["description"]))
             for code, response in operation["responses"].items()
@@ -235,6 +235,13 @@ def _calls(
         data = "-d '" + _pretty(example["value"]) + "'"
         lines = [*head, "-H 'Content-Type: application/json'", data]
         yield Example(example.get("summary", name), " \\\n  ".join(lines))
+
+
+def _examples(content: Mapping[str, Any]) -> Iterator[Example]:
+    found = content.get("examples") or {"": {"value": content.get("example")}}
+    for name, example in found.items():
+        value = example["value"]
+        yield Example(example.get("summary", name), value if isinstance(value, str) else _pretty(value))
 
 
 def _resolved(node: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -155,6 +155,15 @@ def test_every_error_that_a_request_can_be_answered_with_has_its_example(made: d
     )
 
 
+def test_every_code_of_a_payouts_failure_is_named_and_shown(made: dict[str, Any]) -> None:
+    named = made["components"]["schemas"]["FailureShown"]["properties"]["code"]["description"]
+    assert {code for code in errors.FAILURE_MESSAGES if f"`{code}`" not in named} == set()
+    answer = made["paths"][f"{BASE}/payouts/{{payout_id}}"]["get"]["responses"]["200"]
+    examples = answer["content"]["application/json"]["examples"].values()
+    shown = {example["value"]["failure"]["code"] for example in examples if example["value"]["failure"]}
+    assert shown == {errors.TRANSACTION_FAILED, errors.REJECTED}
+
+
 def _every_error() -> list[type[errors.LucidError]]:
     found = list(errors.LucidError.__subclasses__())
     return found + [below for error in found for below in error.__subclasses__()]
