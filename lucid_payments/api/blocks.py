@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from lucid_payments.accounts.models import User
@@ -27,6 +27,14 @@ REMEMBERED: Final = timedelta(days=7)
 LONGEST: Final = timedelta(hours=24)
 
 
+# `in_force` of some subjects, the longest first. As it stands, since every request asks it.
+_OF_SUBJECTS: Final = f"""
+SELECT * FROM {Block._meta.db_table}
+WHERE subject = ANY(%(subjects)s) AND released_at IS NULL AND (ends_at IS NULL OR ends_at > %(now)s)
+ORDER BY ends_at DESC NULLS FIRST LIMIT 1
+"""  # noqa: S608 - a table's name, and parameters
+
+
 def in_force(at: datetime) -> QuerySet[Block]:
     return Block.objects.filter(Q(ends_at=None) | Q(ends_at__gt=at), released_at=None)
 
@@ -34,7 +42,7 @@ def in_force(at: datetime) -> QuerySet[Block]:
 def refuse(subjects: Sequence[str]) -> None:
     """Raises RateLimited until the block of any of these is over, PermissionRefused while one has no end."""
     now = timezone.now()
-    found = in_force(now).filter(subject__in=subjects).order_by(F("ends_at").desc(nulls_first=True)).first()
+    found = next(iter(Block.objects.raw(_OF_SUBJECTS, {"subjects": list(subjects), "now": now})), None)
     if found is None:
         return
     if found.ends_at is None:
