@@ -180,7 +180,8 @@ class ContractSchema(AutoSchema):
         found.add([errors.InvalidRequest, refusals.NOT_ACCEPTABLE, errors.InternalError, errors.Unavailable])
         if self.view.authentication_classes:
             found.add([errors.MissingToken])
-        if self._permission() is not None:
+        if self.view.authentication_classes or self.method != "GET":
+            # For want of a permission, or as a blocked caller: those may only read what everybody may.
             found.add([errors.PermissionRefused])
         if self._takes_a_key():
             found.add([errors.IdempotencyConflict, errors.RequestInFlight])

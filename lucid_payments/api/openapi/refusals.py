@@ -99,9 +99,12 @@ CATALOGUE: Final[tuple[Refusal, ...]] = (
     _lucid(errors.PayoutNotFound(), "There is no such payout or batch, or it isn't yours."),
     _lucid(
         errors.RateLimited({"limit": 10, "window": 60, "retry_after": 17}, retry_after=17),
-        "Too many requests in this minute.",
+        "Too many requests in this minute, or the caller is blocked for a while.",
     ),
-    _lucid(errors.PermissionRefused(), "The caller's role, or the key's scopes, don't allow it."),
+    _lucid(
+        errors.PermissionRefused(),
+        "The caller's role, or the key's scopes, don't allow it; or the caller is blocked until somebody ends it.",
+    ),
     _lucid(errors.NotCancellable(), "It is signed, or has ended: it can't be called off any more."),
     _lucid(errors.RecipientNotAccepted(), "This recipient isn't paid. Nobody says why."),
     _lucid(

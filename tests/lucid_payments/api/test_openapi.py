@@ -122,6 +122,12 @@ def test_every_operation_that_asks_for_a_token_names_its_permission(made: dict[s
         assert asks == ("x-permission" in operation), name
 
 
+def test_what_a_blocked_caller_is_answered_is_in_it(made: dict[str, Any]) -> None:
+    for name, operation in operations(made):
+        public = name.startswith("GET ") and "security" not in operation
+        assert ("403" in operation["responses"]) != public, name
+
+
 def test_every_post_but_those_for_tokens_takes_an_idempotency_key(made: dict[str, Any]) -> None:
     key = {"$ref": "#/components/parameters/IdempotencyKey"}
     for name, operation in operations(made):
