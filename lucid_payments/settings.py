@@ -258,6 +258,8 @@ KYC_HOURLY_LIMIT = env.usdt("KYC_HOURLY_LIMIT", 1_000_000_000)
 KYC_DAILY_LIMIT = env.usdt("KYC_DAILY_LIMIT", 10_000_000_000)
 KYC_RECIPIENT_DAILY_LIMIT = env.usdt("KYC_RECIPIENT_DAILY_LIMIT", 3_000_000_000)
 KYC_IN_FLIGHT_CAP = env.integer("KYC_IN_FLIGHT_CAP", 10, minimum=1, maximum=100_000)
+# A payout above so many times its creator's largest in thirty days is shown to staff; it isn't held.
+UNUSUAL_TIMES = env.integer("UNUSUAL_TIMES", 10, minimum=2, maximum=1_000_000)
 # Whether one administrator alone may let one hour take more, once in 24 hours.
 BREAK_GLASS = env.boolean("BREAK_GLASS", False)
 # What 00:00 UTC makes of an open error breaker whose cool-down is over.

@@ -12,7 +12,7 @@ from lucid_payments.api.errors import AmountTooHigh, BatchRefused, LucidError
 from lucid_payments.audit import log
 from lucid_payments.events import outbox
 from lucid_payments.money import format_usdt, to_decimal
-from payouts import schedule, timeline
+from payouts import schedule, timeline, unusual
 from payouts.models.batch import PayoutBatch
 from payouts.models.payout import HoldReason, Payout, PayoutStatus
 from payouts.order import PayoutOrder
@@ -118,6 +118,7 @@ def _accept(
         ],
         actor=origin.creator,
     )
+    unusual.note(payouts, origin.creator, origin.at)
     nudge.after_commit(RELEASE_TASK)
     return payouts
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection, transaction
+from django.db.models import Count, Sum
 from django.utils import timezone
 
 from lucid_payments.accounts.models import LoginAttempts, User
@@ -93,6 +94,21 @@ def failures_of(user: User) -> int:
     """Failed attempts at this account since its last login."""
     row = LoginAttempts.objects.filter(account=_digest(user.get_username()), address="").first()
     return row.untold if row else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """Failed logins that no right one followed, and from how many addresses."""
+
+    count: int
+    addresses: int
+
+
+def since(moment: datetime) -> Recent:
+    """What staff see of everybody's failed logins."""
+    rows = LoginAttempts.objects.filter(account="", failures__gt=0, last_at__gt=moment)
+    found = rows.aggregate(count=Sum("failures"), addresses=Count("pk"))
+    return Recent(found["count"] or 0, found["addresses"])
 
 
 def longest_wait(user: User) -> timedelta | None:

@@ -9,6 +9,7 @@ from payouts.admin import (
     payout_list,
     reconciliation,
     treasury,
+    unusual,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "payout_list",
     "reconciliation",
     "treasury",
+    "unusual",
 ]

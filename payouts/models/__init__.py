@@ -9,6 +9,7 @@ from payouts.models.paid import PaidHour
 from payouts.models.payout import Payout, PayoutTransition
 from payouts.models.reconciliation import ReconciliationCase, ReconciliationRun
 from payouts.models.tally import Tally, TallyChange
+from payouts.models.unusual import LargestOfDay, UnusualAmount
 
 __all__ = [
     "Alarm",
@@ -17,6 +18,7 @@ __all__ = [
     "ChainSearch",
     "ChainState",
     "Evidence",
+    "LargestOfDay",
     "LedgerAccount",
     "LedgerTransfer",
     "ManualCase",
@@ -33,4 +35,5 @@ __all__ = [
     "TallyChange",
     "Treasury",
     "UnknownTransfer",
+    "UnusualAmount",
 ]
