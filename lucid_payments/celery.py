@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Final
 
 from celery import Celery
-from celery.signals import beat_init, worker_init, worker_ready
+from celery.signals import (
+    beat_init,
+    before_task_publish,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_ready,
+)
 from django.core.exceptions import ImproperlyConfigured
 
+from lucid_payments import log_context
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lucid_payments.settings")
+
+# Of a message's headers.
+CARRIED: Final = "lucid_log_context"
 
 app = Celery("lucid_payments")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -35,3 +49,20 @@ def say_ready(**kwargs: object) -> None:
     """Tell a supervisor or a container's health check that this process works, by making READY_FILE."""
     if file := os.environ.get("READY_FILE"):
         Path(file).touch()
+
+
+@before_task_publish.connect
+def send_along(headers: dict[str, Any], **kwargs: object) -> None:
+    """The task's log lines name the request that woke it."""
+    headers[CARRIED] = log_context.carried()
+
+
+@task_prerun.connect
+def take_along(task: Any, **kwargs: object) -> None:
+    task.request.log_context = ExitStack()
+    task.request.log_context.enter_context(log_context.of_one(task.request.get(CARRIED) or {}))
+
+
+@task_postrun.connect
+def leave_behind(task: Any, **kwargs: object) -> None:
+    task.request.log_context.close()

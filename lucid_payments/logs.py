@@ -27,6 +27,12 @@ def mask_secrets(logger: Any, method: str, event: EventDict) -> EventDict:
     return {name: MASK if SECRET_NAMES.search(name) else _masked(value) for name, value in event.items()}
 
 
+def without_request(logger: Any, method: str, event: EventDict) -> EventDict:
+    """Django adds the request to its own records, which shows as its whole address: a query may hold anything."""
+    event.pop("request", None)
+    return event
+
+
 def configuration(level: str, *, as_json: bool) -> dict[str, Any]:
     """Django's LOGGING: everything to standard error, at `level` and above, in one shape."""
     shared: list[Processor] = [
@@ -34,6 +40,7 @@ def configuration(level: str, *, as_json: bool) -> dict[str, Any]:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        without_request,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(

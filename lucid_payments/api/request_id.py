@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
-import structlog
 from django.http import HttpRequest, HttpResponse
 
+from lucid_payments import log_context
 from lucid_payments.api.client_address import client_of
 from lucid_payments.audit.origin import Origin, coming_from
 
@@ -37,7 +37,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = request_id_of(request)
         origin = Origin(request_id, client_of(request))
-        with structlog.contextvars.bound_contextvars(request_id=request_id), coming_from(origin):
+        with log_context.of_one({"request_id": request_id}), coming_from(origin):
             response = self.get_response(request)
         response[HEADER] = request_id
         return response

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+import re
+from typing import Any, ClassVar, Final, cast
 
 from django.db import DatabaseError, InterfaceError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from lucid_payments import log_context
 from lucid_payments.accounts.models import User
 from lucid_payments.api import error_shape, errors, offences, throttles
+
+# Whatever else stands there isn't copied into a log.
+_PAYOUT_ID: Final = re.compile(r"payout_[a-zA-Z0-9]{1,40}", re.ASCII)
 
 
 class LucidView(APIView):
@@ -19,6 +24,18 @@ class LucidView(APIView):
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     permissions: ClassVar[dict[str, str]] = {}
     rate_limits: ClassVar[dict[str, int]] = {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Log lines name the payout as soon as it is asked for, and the user once the token is believed."""
+        asked = kwargs.get("payout_id")
+        if asked is not None and _PAYOUT_ID.fullmatch(asked):
+            log_context.know(payout_id=asked)
+        super().initial(request, *args, **kwargs)
+
+    def perform_authentication(self, request: Request) -> None:
+        super().perform_authentication(request)
+        if isinstance(request.user, User):
+            log_context.know(user=str(request.user.public_id))
 
     def handle_exception(self, exc: Exception) -> Any:
         """Whoever isn't authenticated is counted, and may be answered for that instead."""

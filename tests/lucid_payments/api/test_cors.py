@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.test import Client
 from pytest_django import Settings
@@ -47,3 +49,13 @@ def test_another_origin_may_not(db: None, origin: str) -> None:
 
 def test_outside_the_api_no_origin_may(db: None) -> None:
     assert "Access-Control-Allow-Origin" not in Client().get("/admin/", headers={"Origin": ORIGIN}).headers
+
+
+def test_by_default_no_origin_is_listed() -> None:
+    from lucid_payments import env
+
+    assert env.comma_list("NO_SUCH_SETTING", ()) == []
+    source = (Path(__file__).resolve().parents[3] / "lucid_payments" / "settings.py").read_text()
+    assert 'CORS_ALLOWED_ORIGINS = env.comma_list("CORS_ALLOWED_ORIGINS", ())' in source
+    assert "CORS_ALLOW_ALL" not in source
+    assert "CORS_ALLOWED_ORIGIN_REGEXES" not in source
