@@ -157,3 +157,24 @@ def test_a_request_too_many_counts_by_its_endpoint(db: None, settings: Settings,
 
     assert refused >= 1
     assert value(name, endpoint=endpoint) == before + refused
+
+
+def test_nothing_that_a_caller_writes_becomes_a_label(db: None, settings: Settings, user: User) -> None:
+    """Else a caller could fill the memory of every process and of Prometheus."""
+    settings.RATE_LIMIT_FACTOR = 1000
+    settings.RATELIMIT_CACHE_PREFIX = uuid.uuid4().hex
+    written, caller = f"odd{uuid.uuid4().hex}", ApiClient(user)
+    for name in ("router_type", "priority", "batch_type", "reason", written):
+        caller.post(
+            "/payouts", {"recipient_address": written, "amount_usdt": 1, "reason": "x", name: written}
+        )
+        caller.post("/payouts/batch", {"payouts": [{}], name: written})
+    settings.RATE_LIMIT_FACTOR = 1
+    for path in (f"/payouts/{written}", f"/{written}", f"/payouts/batch/{written}", f"/webhooks/{written}"):
+        assert {caller.get(path, {"Authorization": f"Bearer {written}"}).status for _ in range(2)} <= {
+            401,
+            404,
+        }
+        for _ in range(70):
+            caller.get(path)
+    assert written not in page()
