@@ -9,6 +9,7 @@ circuit shares one ceiling of failed authentications a minute instead.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
@@ -21,7 +22,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.api import blocks, errors, metrics
 from lucid_payments.api.client_address import circuit_of
 from lucid_payments.api.counting import META_KEY, usage_of
-from lucid_payments.api.models import BlockCause
+from lucid_payments.api.models import BlockCause, OffenceTally
 
 # In seconds. Offences are forgotten with it, so that a rare mistake never adds up.
 OFFENCE_WINDOW: Final = 600
@@ -30,6 +31,7 @@ MINUTE: Final = 60
 WITHOUT_TOKEN: Final = 10
 # Between these a window's tally isn't written down: a flood must not become a flood of UPDATEs.
 TALLIED_EVERY: Final = 10
+KEPT_FOR: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,11 @@ def not_authenticated(request: HttpRequest, *, by_credentials: bool) -> None:
         _limit(request, circuit, WITHOUT_TOKEN)
     if circuit and (by_credentials or request.headers.get("Authorization")):
         _count(request, Caller(f"circuit:{circuit}", f"circuit {circuit}"), BlockCause.AUTHENTICATION)
+
+
+def forget() -> None:
+    """Drop tallies that are a month old."""
+    OffenceTally.objects.filter(last_at__lt=timezone.now() - KEPT_FOR).delete()
 
 
 def _limit(request: HttpRequest, who: str, a_minute: int) -> None:

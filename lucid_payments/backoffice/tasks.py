@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from lucid_payments.accounts import attempts, families
+from lucid_payments.api import offences
 from lucid_payments.backoffice import notices, second_person, tokens
 
 
@@ -28,3 +29,4 @@ def forget() -> None:
     tokens.forget()
     attempts.forget()
     families.forget()
+    offences.forget()

@@ -16,6 +16,7 @@ from lucid_payments.accounts.tokens import AccessToken, issue
 from lucid_payments.api import blocks
 from lucid_payments.api.models import Block, BlockCause, OffenceTally
 from lucid_payments.audit.models import AuditEntry
+from lucid_payments.backoffice.tasks import forget
 from lucid_payments.events.models import Event
 from payouts.models import Payout
 from tests.api_client import Answer, ApiClient
@@ -230,3 +231,12 @@ def test_administrators_alone_block_and_release(user: User, client: Client) -> N
     assert auditor.act("caller.release", row.pk).status_code == 403
     assert auditor.act("caller.block", "new", who="circuit", name="c9", hours="").status_code == 403
     assert Block.objects.filter(released_at=None).count() == 1
+
+
+def test_tallies_are_forgotten_after_a_month_and_blocks_never(user: User) -> None:
+    go_too_far(user)
+    forget()
+    assert OffenceTally.objects.count() == 1
+    OffenceTally.objects.update(last_at=timezone.now() - timedelta(days=31))
+    forget()
+    assert (OffenceTally.objects.count(), Block.objects.count()) == (0, 1)
