@@ -150,6 +150,7 @@ def test_refused_authentication_counts_by_its_kind(db: None) -> None:
 
 def test_a_request_too_many_counts_by_its_endpoint(db: None, settings: Settings, user: User) -> None:
     settings.RATELIMIT_CACHE_PREFIX = uuid.uuid4().hex
+    settings.OFFENCES_BEFORE_BLOCK = 1000
     name, endpoint = "tron_rate_limit_violations_total", "/payouts/{payout_id}"
     before = value(name, endpoint=endpoint)
     caller = ApiClient(user)
