@@ -12,7 +12,7 @@ from payouts.tron.signing.secret import Secret
 from tests.faults.inclusion import after_a_revert
 from tests.faults.node_answers import BITTEN, by_first_attempts
 from tests.faults.orders import manage
-from tests.faults.rig import USDT, Rig
+from tests.faults.rig import USDT, Rig, wait_until
 from tests.faults.row import Row, put_right
 from tests.payouts.flow.elsewhere import pay_with, touch_treasury
 
@@ -20,6 +20,10 @@ UPGRADED = "TUQMqoA8tQmghWmv9oX8GUVpiSQsBb1BKK"
 # Less than the ten cost together: a treasury fuller than its bound would be an alarm of its own.
 TOP_UP = 5 * USDT
 TAKEN = 7 * USDT
+SEARCHED = (
+    "SELECT count(*) FROM payouts_evidence e JOIN payouts_chainsearch s ON s.id = e.search_id"
+    " JOIN payouts_manualcase c ON c.id = s.case_id WHERE c.closed_at IS NULL"
+)
 # Each case was searched when it was opened; two administrators decide by what that showed.
 CLOSE_ALL = """
 from lucid_payments.accounts.models import User
@@ -82,6 +86,7 @@ def stands_until_two_release(rig: Rig) -> None:
 def ended_by_two(rig: Rig) -> None:
     """The stop, and its end by the acts made for it: what was moved is booked, and the next payout goes."""
     set_aside_and_all_stands(rig)
+    wait_until(lambda: rig.one(SEARCHED) == (rig.count,), "the cases aren't searched")
     manage(rig, CLOSE_ALL)
     assert not rig.query("SELECT 1 FROM payouts_manualcase WHERE closed_at IS NULL"), rig.explain()
     rig.release_kill_switch()
