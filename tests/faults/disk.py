@@ -40,7 +40,7 @@ def full(rig: Rig) -> None:
 
 def given_room(rig: Rig) -> None:
     (_disk(rig) / "ballast").unlink()
-    wait_until(database(rig).is_ready, "PostgreSQL doesn't come back", 120)
+    wait_until(database(rig).is_ready, "PostgreSQL doesn't come back", 300)
     rig.wait_for_servers()
     rig.forget_what_the_dead_held()
 
