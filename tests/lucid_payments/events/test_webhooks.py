@@ -24,7 +24,7 @@ from pytest_django import Settings
 
 from lucid_payments.accounts.models import User
 from lucid_payments.audit.models import AuditEntry
-from lucid_payments.events import deliveries, outbox, targets
+from lucid_payments.events import deliveries, outbox, targets, webhooks
 from lucid_payments.events.models import DeliveryState, Event, WebhookDelivery, WebhookEndpoint, WebhookTry
 from lucid_payments.events.tasks import tell_webhooks
 from lucid_payments.locks import AdvisoryLock, only_one
@@ -445,6 +445,28 @@ def test_a_test_goes_to_its_own_endpoint_alone(owner: User, receiver: Receiver) 
     assert answer.status == 200
     assert turn() == 1
     assert receiver.requests[0][0]["webhook-id"] == answer.body["event_id"]
+
+
+def test_what_waited_is_sent_once_staff_switch_it_on_again(owner: User, receiver: Receiver) -> None:
+    register(owner, receiver.url)
+    receiver.status = 500
+    waits = emit(owner)
+    turn()
+    endpoint = WebhookEndpoint.objects.get()
+    staff = User.objects.create_user("staff", role="admin")
+    assert webhooks.disable(endpoint, "It was asked for.", actor=staff)
+    assert not webhooks.disable(endpoint, "It was asked for.", actor=staff), "somebody was first"
+    emit(owner)
+    due_now()
+    receiver.status = 200
+    before = len(receiver.requests)
+    assert turn() == 0
+    assert webhooks.enable(endpoint, actor=staff, evidence={})
+    assert not webhooks.enable(endpoint, actor=staff, evidence={}), "somebody was first"
+    due_now()
+    turn()
+    told = [json.loads(body)["id"] for _, body in receiver.requests[before:]]
+    assert told == [waits.event_id], "not what happened while it was off"
 
 
 def test_deleting_ends_what_waits(owner: User, receiver: Receiver) -> None:
