@@ -1,5 +1,24 @@
 """What the desk knows of those it pays: one module per thing, all imported here for Django."""
 
+from kyc.models.contents import KycContent, KycLookup
+from kyc.models.dossier import InfoRequest, KycDecision, KycMark, KycNote, NoteKind, Verdict
 from kyc.models.operators import Node, NodeOperator, OperatorStatus
+from kyc.models.records import KycRecord, Risk
+from kyc.models.timeline import KycStep
 
-__all__ = ["Node", "NodeOperator", "OperatorStatus"]
+__all__ = [
+    "InfoRequest",
+    "KycContent",
+    "KycDecision",
+    "KycLookup",
+    "KycMark",
+    "KycNote",
+    "KycRecord",
+    "KycStep",
+    "Node",
+    "NodeOperator",
+    "NoteKind",
+    "OperatorStatus",
+    "Risk",
+    "Verdict",
+]
