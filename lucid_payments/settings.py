@@ -361,3 +361,7 @@ DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "lucid-payments@localhost")
 FAULT_POINTS_FOLDER = env.text("FAULT_POINTS_FOLDER", "")
 # The key that signs the audit chain's head; empty: no head is signed.
 AUDIT_SEAL_KEY_FILE = env.text("AUDIT_SEAL_KEY_FILE", "")
+
+# --- Personal data ----------------------------------------------------------------------------------------
+# The ring of keys under which it is stored (`manage.py vaultkeys`); empty: none is stored or read.
+KYC_KEYS_FILE = env.text("KYC_KEYS_FILE", "")

@@ -5,6 +5,7 @@ from kyc.models.dossier import InfoRequest, KycDecision, KycMark, KycNote, NoteK
 from kyc.models.operators import Node, NodeOperator, OperatorStatus
 from kyc.models.records import KycRecord, Risk
 from kyc.models.timeline import KycStep
+from kyc.models.vault import Subject
 
 __all__ = [
     "InfoRequest",
@@ -20,5 +21,6 @@ __all__ = [
     "NoteKind",
     "OperatorStatus",
     "Risk",
+    "Subject",
     "Verdict",
 ]

@@ -90,7 +90,7 @@ class Demo:
             password = secret_file(files / "valkey", lambda: secrets.token_hex(24)).read_text().strip()
             valkey = EmbeddedValkey(self.home, self.sockets, password)
             supervisor.start(_valkey_service(valkey))
-        if not (files / "treasury-address").exists() or not (files / "jwt").exists():
+        if not all((files / name).exists() for name in ("treasury-address", "jwt", "kyc-keys.json")):
             make_keys = [sys.executable, "-m", "lucid_payments.embedded.keys", str(files)]
             supervisor.run_once("keys", lambda: spawn(make_keys, dict(self.given), REPOSITORY))
         return environments(self.home, self.given, self.devnet_ports, postgres, valkey)

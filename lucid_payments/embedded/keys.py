@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from kyc import keyring as vault_keys
 from lucid_payments.accounts import keyring
 from lucid_payments.private_files import replace_file, secret_file
 from payouts.tron.signing import keyfile
@@ -20,8 +21,11 @@ DEMO_SCRYPT_N = 2**14
 
 
 def make_keys(folder: Path) -> None:
-    """The ring `jwt/`, `treasury-password`, `treasury.json` (Web3 key file) and `treasury-address`, all 0600."""
+    """The rings `jwt/` and `kyc-keys.json`, `treasury-password`, `treasury.json` (Web3 key file) and
+    `treasury-address`, all 0600.
+    """
     keyring.create(folder / "jwt")
+    vault_keys.create(folder / "kyc-keys.json")
     password = Secret.from_file(secret_file(folder / "treasury-password"))
     key_file = folder / "treasury.json"
     if key_file.exists():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from kyc import keyring as vault_keys
 from lucid_payments.accounts import keyring
 from lucid_payments.embedded.postgres import APP_ROLE, OWNER, EmbeddedPostgres
 from lucid_payments.embedded.sockets import socket_folder
@@ -69,6 +70,8 @@ def prepare() -> TestServers:
     owner_url, app_url = os.environ["DATABASE_OWNER_URL"], os.environ["DATABASE_URL"]
     os.environ.update(FIXED)
     os.environ["JWT_KEYS_DIR"] = str(keyring.create(home / "jwt").folder)
+    vault_keys.create(home / "kyc-keys.json")
+    os.environ["KYC_KEYS_FILE"] = str(home / "kyc-keys.json")
     os.environ["DATABASE_URL"] = with_database(app_url, f"{os.environ[TEMPLATE_VARIABLE]}_{worker_name()}")
     sockets = socket_folder(home)
     postgres = EmbeddedPostgres(home, sockets, durable=False)

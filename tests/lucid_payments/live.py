@@ -26,6 +26,7 @@ PRODUCTION = {
     "WEBHOOK_KEY": "w" * 10 + "0123456789" * 4,
     "JWT_KEYS_DIR": "/run/secrets/jwt",
     "AUDIT_SEAL_KEY_FILE": "/run/secrets/audit-seal",
+    "KYC_KEYS_FILE": "/run/secrets/kyc-keys.json",
     "TRON_PRIVATE_KEY_FILE": "/run/secrets/treasury.json",
     "CIRCUIT_BREAKER_DAILY_LIMIT": "10000",
     "CIRCUIT_BREAKER_HOURLY_LIMIT": "1000",
