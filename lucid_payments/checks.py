@@ -42,6 +42,7 @@ def check_environment(app_configs: Sequence[Any] | None = None, **kwargs: Any) -
             _debug,
             _tokens,
             _seal,
+            _deployment,
             _webhooks,
             _request_limits,
             _hosts,
@@ -157,6 +158,21 @@ def _seal() -> Finding:
             "The audit log's head is not signed: whoever owns the database could rewrite it unseen.",
             hint="Set AUDIT_SEAL_KEY_FILE to a file with at least 32 random characters, for the worker.",
             id="lucid.E012",
+        )
+    if not settings.AUDIT_HEAD_KEY_FILE:
+        yield Error(
+            "No head of the audit log is signed for publishing: outsiders have nothing to hold it against.",
+            hint="Set AUDIT_HEAD_KEY_FILE, for the worker, and run `manage.py audit key` once.",
+            id="lucid.E019",
+        )
+
+
+def _deployment() -> Finding:
+    if not settings.DEPLOYMENT:
+        yield Error(
+            "This installation has no name: what is signed for another one would count here.",
+            hint="Set DEPLOYMENT to a name that no other installation has, and never change it.",
+            id="lucid.E020",
         )
 
 

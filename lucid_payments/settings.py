@@ -18,6 +18,8 @@ LUCID_ENV = env.choice("LUCID_ENV", ("demo", "test", "staging", "production"))
 IS_LIVE = LUCID_ENV in ("staging", "production")
 VERSION = "0.1.0"
 SERVICE_NAME = "tron-payment-service"
+# Which installation this is: stands in what is signed for it or by it, so that it counts nowhere else.
+DEPLOYMENT = env.text("DEPLOYMENT", "" if IS_LIVE else f"lucid-{LUCID_ENV}")
 BANNERS = {
     "demo": "Demo: nothing here is real money",
     "test": "Test",
@@ -166,6 +168,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "lucid_payments.audit.tasks.seal",
         "schedule": 1.0,
         "options": {"expires": 10},
+    },
+    # Once a day, of itself; an hour that was missed is made up for.
+    "sign the audit log's head": {
+        "task": "lucid_payments.audit.tasks.sign_head",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
     },
     "end acts that nobody confirmed": {
         "task": "lucid_payments.backoffice.tasks.expire_acts",
@@ -361,6 +369,8 @@ DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "lucid-payments@localhost")
 FAULT_POINTS_FOLDER = env.text("FAULT_POINTS_FOLDER", "")
 # The key that signs the audit chain's head; empty: no head is signed.
 AUDIT_SEAL_KEY_FILE = env.text("AUDIT_SEAL_KEY_FILE", "")
+# The Ed25519 key that signs the head once a day, for publishing; its public half stands beside it (.pub).
+AUDIT_HEAD_KEY_FILE = env.text("AUDIT_HEAD_KEY_FILE", "")
 
 # --- Personal data ----------------------------------------------------------------------------------------
 # The ring of keys under which it is stored (`manage.py vaultkeys`); empty: none is stored or read.

@@ -10,6 +10,7 @@ import lucid_payments.accounts.admin
 import lucid_payments.accounts.client_admin
 import lucid_payments.api.admin
 import lucid_payments.audit.admin
+import lucid_payments.audit.head_admin
 import lucid_payments.backoffice.queue
 import lucid_payments.events.admin
 import lucid_payments.events.webhook_admin
@@ -24,6 +25,7 @@ BACK_OFFICE_PAGES = (
     lucid_payments.accounts.client_admin,
     lucid_payments.api.admin,
     lucid_payments.audit.admin,
+    lucid_payments.audit.head_admin,
     lucid_payments.backoffice.queue,
     lucid_payments.events.admin,
     lucid_payments.events.webhook_admin,

@@ -32,11 +32,20 @@ _NAMES: Final = (
 _LATER: Final = frozenset({"role", "client"})
 
 
-def link(previous_hash: str, position: int, entry: Sequence[Any]) -> str:
-    """SHA-256, in hex, over the previous hash, the position and the entry (its columns as ENTRY_COLUMNS)."""
+def canonical(position: int, entry: Sequence[Any]) -> str:
+    """The entry at its position as the text that is hashed: JSON, the same for ever (columns as ENTRY_COLUMNS)."""
     named = zip(_NAMES, entry, strict=True)
     facts = {name: value for name, value in named if value != "" or name not in _LATER}
     facts["at"] = facts["at"].astimezone(UTC).isoformat(timespec="microseconds")
     facts["position"] = position
-    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(bytes.fromhex(previous_hash) + canonical.encode()).hexdigest()
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def link_text(previous_hash: str, text: str) -> str:
+    """SHA-256, in hex, over the previous hash and an entry's canonical text."""
+    return hashlib.sha256(bytes.fromhex(previous_hash) + text.encode()).hexdigest()
+
+
+def link(previous_hash: str, position: int, entry: Sequence[Any]) -> str:
+    """SHA-256, in hex, over the previous hash, the position and the entry (its columns as ENTRY_COLUMNS)."""
+    return link_text(previous_hash, canonical(position, entry))

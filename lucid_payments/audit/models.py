@@ -6,10 +6,15 @@ row in a second table, so that business acts don't queue behind the head of the 
 
 from __future__ import annotations
 
+from datetime import UTC
+from typing import Final
+
 from django.conf import settings
 from django.db import models
 
 from lucid_payments.clock import LucidNow
+
+STATEMENT_TYPE: Final = "lucid-audit-head/v1"
 
 
 class AuditEntry(models.Model):
@@ -69,3 +74,33 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"head at {self.position}"
+
+
+class PublishedHead(models.Model):
+    """The chain's head of one day, with a signature that anybody who has the public key can check."""
+
+    append_only = True
+
+    day = models.DateField(unique=True, help_text="UTC; one signature a day")
+    at = models.DateTimeField()
+    deployment = models.CharField(max_length=60)
+    position = models.BigIntegerField()
+    hash = models.CharField(max_length=64)
+    key = models.CharField(max_length=16, help_text="which public key verifies it")
+    signature = models.CharField(max_length=88, help_text="Ed25519, base64")
+
+    def __str__(self) -> str:
+        return f"head of {self.day}"
+
+    def statement(self) -> dict[str, str | int]:
+        """What is published: everything that is signed, and the signature."""
+        return {
+            "type": STATEMENT_TYPE,
+            "deployment": self.deployment,
+            "day": self.day.isoformat(),
+            "at": self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "position": self.position,
+            "hash": self.hash,
+            "key": self.key,
+            "signature": self.signature,
+        }

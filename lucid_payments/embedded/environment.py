@@ -40,6 +40,7 @@ def environments(
         "WEBHOOK_KEY_FILE": str(secret_file(secrets / "webhooks")),
         "AUDIT_SEAL_KEY_FILE": str(secret_file(secrets / "audit-seal")),
         "KYC_KEYS_FILE": str(secrets / "kyc-keys.json"),
+        "AUDIT_HEAD_KEY_FILE": str(secrets / "audit-head.pem"),
         # Emptied at each start: what processes of an earlier one counted is over.
         "PROMETHEUS_MULTIPROC_DIR": str(emptied_folder(home / "metrics")),
         "TRON_NETWORK": "devnet",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kyc import keyring as vault_keys
 from lucid_payments.accounts import keyring
+from lucid_payments.audit import head_keys
 from lucid_payments.private_files import replace_file, secret_file
 from payouts.tron.signing import keyfile
 from payouts.tron.signing.recovery import address_of
@@ -21,8 +22,8 @@ DEMO_SCRYPT_N = 2**14
 
 
 def make_keys(folder: Path) -> None:
-    """The rings `jwt/` and `kyc-keys.json`, `treasury-password`, `treasury.json` (Web3 key file) and
-    `treasury-address`, all 0600.
+    """The rings `jwt/` and `kyc-keys.json`, `audit-head.pem`, `treasury-password`, `treasury.json` (Web3 key file)
+    and `treasury-address`, all 0600.
     """
     keyring.create(folder / "jwt")
     vault_keys.create(folder / "kyc-keys.json")
@@ -32,6 +33,7 @@ def make_keys(folder: Path) -> None:
         address = address_of(keyfile.open_key(key_file, password).public_key)
     else:
         address = keyfile.create(key_file, password, scrypt_n=DEMO_SCRYPT_N)
+    head_keys.create(folder / "audit-head.pem")
     # Last: its presence says that everything else is there.
     replace_file(folder / "treasury-address", address + "\n")
 

@@ -27,6 +27,8 @@ PRODUCTION = {
     "JWT_KEYS_DIR": "/run/secrets/jwt",
     "AUDIT_SEAL_KEY_FILE": "/run/secrets/audit-seal",
     "KYC_KEYS_FILE": "/run/secrets/kyc-keys.json",
+    "AUDIT_HEAD_KEY_FILE": "/run/secrets/audit-head.pem",
+    "DEPLOYMENT": "lucid-example",
     "TRON_PRIVATE_KEY_FILE": "/run/secrets/treasury.json",
     "CIRCUIT_BREAKER_DAILY_LIMIT": "10000",
     "CIRCUIT_BREAKER_HOURLY_LIMIT": "1000",

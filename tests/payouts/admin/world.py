@@ -259,6 +259,7 @@ LISTS = {
     "/admin/payouts/reconciliationrun/": "ledger",
     "/admin/payouts/reconciliationcase/": "ledger",
     "/admin/audit/auditentry/": "audit",
+    "/admin/audit/publishedhead/": "audit",
     "/admin/api/block/": "people",
     "/admin/events/event/": "events",
     "/admin/events/webhookendpoint/": "events",
