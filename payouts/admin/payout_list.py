@@ -6,12 +6,16 @@ import re
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from lucid_payments.audit import archive_page
 from lucid_payments.audit.admin import register_ids
+from lucid_payments.audit.archive_page import Wanted
 from lucid_payments.backoffice import formats
 from lucid_payments.backoffice.filters import ChoiceFilter, DaysFilter
 from lucid_payments.backoffice.navigation import Group
@@ -20,6 +24,7 @@ from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
 from lucid_payments.clock import LucidNow
 from payouts.admin import payout_page, words
+from payouts.archive import contents
 from payouts.models import Attempt, Payout
 from payouts.models.payout import BatchType, HoldReason, PayoutStatus, Priority
 from routers.choices import RouterType
@@ -104,6 +109,28 @@ class PayoutAdmin(RecordAdmin):
             return queryset.filter(payout_id=term)
         # Unique per creator: PostgreSQL skips through that index, creator by creator.
         return queryset.filter(reference_id=term)
+
+    def get_urls(self) -> list[URLPattern]:
+        archive = self.admin_site.admin_view(self.archive_view)
+        return [path("<str:key>/archive/", archive, name=self._name("archive")), *super().get_urls()]
+
+    def archive_view(self, request: HttpRequest, key: str) -> HttpResponse:
+        """Everything about the payout in one zip, for who reads both the ledger and the audit log."""
+        if not payout_page.may_archive(request.user):
+            raise PermissionDenied
+        payout = self._row(request, key)
+        return archive_page.page(
+            request,
+            self.admin_site.each_context(request),
+            Wanted(
+                subject=payout,
+                kind="payout",
+                public_id=payout.payout_id,
+                back_url=self.url_of(payout),
+                contents=contents.listed(),
+                collect=lambda: contents.files_of(payout),
+            ),
+        )
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         return payout_page.context(request, row)

@@ -77,12 +77,18 @@ def context(request: HttpRequest, payout: Payout) -> dict[str, Any]:
         ],
         "batch_type": payout.batch_type.capitalize(),
         "maximum_retries": MAXIMUM_RETRIES,
+        "may_archive": may_archive(request.user),
         "shows_audit": policy.may_read(request.user, Area.AUDIT),
         "shows_events": policy.may_read(request.user, Area.EVENTS),
         "cases": list(ManualCase.objects.filter(payout=payout).order_by("pk")),
         "replaced": payout.retry_of,
         "replacement": Payout.objects.filter(retry_of=payout).first(),
     }
+
+
+def may_archive(user: Any) -> bool:
+    """Whether `user` reads everything that a payout's archive holds."""
+    return all(policy.may_read(user, area) for area in (Area.PAYOUTS, Area.LEDGER, Area.EVENTS, Area.AUDIT))
 
 
 def shown(row: Attempt, head: int) -> AttemptShown:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from lucid_payments.audit import export, head_keys, heads, publication, sealer
+from lucid_payments.audit import archives, export, head_keys, heads, publication, sealer
 from lucid_payments.audit.export import ExportRefused, Span
 from lucid_payments.audit.head_keys import HeadKeyError
 from lucid_payments.audit.models import PublishedHead
@@ -42,6 +42,13 @@ class Command(BaseCommand):
         exporting.add_argument("file", type=Path, help="a file that isn't there yet")
         checking = commands.add_parser("check-export", help="exit with 1 unless an exported file is intact")
         checking.add_argument("file", type=Path)
+        archived = commands.add_parser("check-archive", help="exit with 1 unless an archive (zip) is intact")
+        archived.add_argument("file", type=Path)
+        archived.add_argument(
+            "--offline",
+            action="store_true",
+            help="only against itself: don't ask our audit log for its manifest",
+        )
         key = commands.add_parser("key", help="make the key that signs the head for publishing, once")
         key.add_argument(
             "--rotate", action="store_true", help="make another; heads of the old one still verify"
@@ -58,6 +65,9 @@ class Command(BaseCommand):
                     self._export(options)
                 case "check-export":
                     self._say_intact(options["file"], export.check(options["file"]))
+                case "check-archive":
+                    differences = archives.check(options["file"], offline=options["offline"])
+                    self._say_intact(options["file"], differences)
                 case "key":
                     self._key(anew=options["rotate"])
                 case "head":
