@@ -215,6 +215,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 600},
     },
+    "let KYC's leases, requests and approvals end in time": {
+        "task": "kyc.tasks.sweep",
+        "schedule": 30.0,
+        "options": {"expires": 25},
+    },
     "search the chain for people": {
         "task": "payouts.tasks.search",
         "schedule": 5.0,
@@ -272,6 +277,16 @@ UNUSUAL_TIMES = env.integer("UNUSUAL_TIMES", 10, minimum=2, maximum=1_000_000)
 BREAK_GLASS = env.boolean("BREAK_GLASS", False)
 # What 00:00 UTC makes of an open error breaker whose cool-down is over.
 BREAKER_MIDNIGHT = env.choice("BREAKER_MIDNIGHT", ("half_open", "closed"), "half_open")
+
+# --- KYC (compliance.md): how long what may take, and for how long a decision holds ------------------------------
+KYC_LEASE_MINUTES = env.integer("KYC_LEASE_MINUTES", 30, minimum=1, maximum=480)
+KYC_REVIEW_HOURS = env.integer("KYC_REVIEW_HOURS", 72, minimum=1, maximum=2_160)
+KYC_ANSWER_DAYS = env.integer("KYC_ANSWER_DAYS", 14, minimum=1, maximum=180)
+KYC_MONTHS_LOW_RISK = env.integer("KYC_MONTHS_LOW_RISK", 36, minimum=1, maximum=120)
+KYC_MONTHS_MEDIUM_RISK = env.integer("KYC_MONTHS_MEDIUM_RISK", 24, minimum=1, maximum=120)
+KYC_MONTHS_HIGH_RISK = env.integer("KYC_MONTHS_HIGH_RISK", 12, minimum=1, maximum=120)
+KYC_EXPIRING_DAYS = env.integer("KYC_EXPIRING_DAYS", 30, minimum=1, maximum=365)
+KYC_RETENTION_YEARS = env.integer("KYC_RETENTION_YEARS", 5, minimum=1, maximum=30)
 
 # --- API --------------------------------------------------------------------------------------------------
 GATEWAY_TOKEN = env.secret("GATEWAY_TOKEN", "")

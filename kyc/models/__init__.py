@@ -1,13 +1,14 @@
 """What the desk knows of those it pays: one module per thing, all imported here for Django."""
 
 from kyc.models.contents import KycContent, KycLookup
-from kyc.models.dossier import InfoRequest, KycDecision, KycMark, KycNote, NoteKind, Verdict
+from kyc.models.dossier import Finding, InfoRequest, KycDecision, KycMark, KycNote, NoteKind
 from kyc.models.operators import Node, NodeOperator, OperatorStatus
 from kyc.models.records import KycRecord, Risk
 from kyc.models.timeline import KycStep
 from kyc.models.vault import Subject
 
 __all__ = [
+    "Finding",
     "InfoRequest",
     "KycContent",
     "KycDecision",
@@ -22,5 +23,4 @@ __all__ = [
     "OperatorStatus",
     "Risk",
     "Subject",
-    "Verdict",
 ]

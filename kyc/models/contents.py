@@ -20,6 +20,8 @@ class KycContent(models.Model):
     record = models.ForeignKey(KycRecord, models.PROTECT, related_name="contents")
     version = models.PositiveSmallIntegerField()
     schema = models.CharField(max_length=40)
+    # Which fields were declared: names of ours, no values.
+    names = models.JSONField()
     sealed = models.BinaryField()
     created_at = models.DateTimeField(db_default=LucidNow(), editable=False)
 

@@ -12,7 +12,7 @@ from kyc.models.records import KycRecord
 from lucid_payments.clock import LucidNow
 
 
-class Verdict(models.TextChoices):
+class Finding(models.TextChoices):
     GOOD = "good", "In order"
     BAD = "bad", "Not in order"
 
@@ -22,7 +22,7 @@ class KycMark(models.Model):
 
     record = models.ForeignKey(KycRecord, models.PROTECT, related_name="marks")
     place = models.CharField(max_length=80)
-    verdict = models.CharField(max_length=4, choices=Verdict)
+    finding = models.CharField(max_length=4, choices=Finding)
     # For what is not in order: a fixable reason.
     reason_code = models.CharField(max_length=40, blank=True)
     version = models.PositiveSmallIntegerField()
@@ -34,8 +34,8 @@ class KycMark(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["record", "place"], name="kyc_mark_once"),
             models.CheckConstraint(
-                condition=Q(verdict=Verdict.GOOD, reason_code="")
-                | (Q(verdict=Verdict.BAD) & ~Q(reason_code="")),
+                condition=Q(finding=Finding.GOOD, reason_code="")
+                | (Q(finding=Finding.BAD) & ~Q(reason_code="")),
                 name="kyc_mark_says_why",
             ),
         ]

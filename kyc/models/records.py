@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from kyc.models.operators import NodeOperator, OperatorStatus
+from kyc.models.vault import Subject
 from lucid_payments.clock import LucidNow
 
 # Somebody works on it, or is asked to.
@@ -57,12 +58,15 @@ class KycRecord(models.Model):
     public_id = models.CharField(max_length=40, unique=True, default=new_record_id, editable=False)
     operator = models.ForeignKey(NodeOperator, models.PROTECT, related_name="records")
     number = models.PositiveSmallIntegerField()
+    # Whose key opens what this record holds: one key a record, so that each can be destroyed in its own time.
+    subject = models.OneToOneField(Subject, models.PROTECT, related_name="kyc_record")
     state = models.CharField(max_length=24, choices=OperatorStatus, default=OperatorStatus.DRAFT)
     revision = models.PositiveIntegerField(default=0)
     # The newest of `contents`; 0 before there is one.
     version = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(db_default=LucidNow(), editable=False)
     submitted_at = models.DateTimeField(null=True)
+    submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
 
     # When somebody should have decided. While the applicant is asked the clock stands, since `clock_stopped_at`.
     due_at = models.DateTimeField(null=True)
@@ -86,6 +90,8 @@ class KycRecord(models.Model):
     kyc_hash = models.CharField(max_length=71, blank=True, help_text="sha256: and 64 lower-case hex digits")
 
     expires_at = models.DateTimeField(null=True)
+    # The day on which the document that proved the identity ends, known from approval on.
+    document_expires = models.DateField(null=True)
     replaced_by = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
     suspended_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
 

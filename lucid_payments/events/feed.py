@@ -26,6 +26,7 @@ THIN: Final[dict[str, tuple[str, ...]]] = {
     "breaker": ("scope", "state"),
     "killswitch": ("scope",),
     "limit": ("scope", "period", "starts_at", "limit_usdt"),
+    "kyc": ("application_id", "status", "reasons", "answer_by", "expires_at"),
     "webhook": ("webhook_id", "because"),
 }  # fmt: skip
 # Of the whole system: nobody's own, and for administrators alone.

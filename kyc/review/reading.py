@@ -1,0 +1,47 @@
+"""Reading what a record holds about a person: by whom it may be done, and every time it leaves a trace."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from django.db import transaction
+
+from kyc.models import KycRecord
+from kyc.review import contents
+from kyc.review.contents import Declared
+from kyc.review.errors import Refused
+from lucid_payments.accounts.models import User
+from lucid_payments.audit import log
+from lucid_payments.backoffice import policy
+from lucid_payments.backoffice.policy import Area
+
+
+class Purpose(StrEnum):
+    """Why somebody reads; the audit log keeps it."""
+
+    REVIEW = "review"
+    SCREENING = "screening"
+    APPLICANT = "applicant"
+    AUDIT = "audit"
+    RIGHTS = "rights"
+
+
+@transaction.atomic
+def read(record: KycRecord, *, actor: User, purpose: Purpose, version: int | None = None) -> Declared:
+    """The declared fields, opened: for the desk, the auditor and the applicant; the audit log says who and why.
+
+    Raises Refused for anybody else, VaultError (Destroyed after an erasure).
+    """
+    own = actor.is_active and actor.pk == record.operator.user_id
+    if not own:
+        verdict = policy.may_read(actor, Area.KYC)
+        if not verdict:
+            raise Refused(verdict.reason)
+    declared = contents.opened(record, version)
+    log.record(
+        "kyc.read",
+        actor=actor,
+        subject=record,
+        details={"purpose": purpose.value, "version": declared.version},
+    )
+    return declared
