@@ -138,7 +138,7 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 BROKER_URL = env.url("BROKER_URL", schemes=("redis", "rediss", "redis+socket", "amqp", "amqps"))
 CACHE_URL = env.url("CACHE_URL", schemes=("redis", "rediss", "unix"))
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}}
+CACHES = {"default": {"BACKEND": "lucid_payments.api.cache.SharedRedisCache", "LOCATION": CACHE_URL}}
 # Its warning is about caches whose counters aren't atomic; Redis's INCR is.
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.W001", "django_ratelimit.E003"]
 # Reached through an onion address, whose encryption is Tor's: there is no https to redirect to.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from django.conf import settings
+from django.db import connection
 
 from kyc import eligibility
 from kyc import limits as attestations
@@ -234,15 +236,19 @@ def _own_nodes(creator: User, named: set[str]) -> frozenset[str]:
     return frozenset(operator.nodes.filter(node_id__in=named).values_list("node_id", flat=True))
 
 
+_USED: Final = f"""
+SELECT reference_id, payout_id FROM {Payout._meta.db_table} WHERE creator_id = %s AND reference_id = ANY(%s)
+"""  # noqa: S608 - a table's name, and parameters
+
+
 def _references(creator: User, named: Sequence[str]) -> dict[str, str]:
     """A reference is used once per caller, for ever; of two at the same time the second one waits and sees it."""
     if not named:
         return {}
     locks.hold_names([f"reference {creator.pk} {reference}" for reference in named])
-    used = Payout.objects.filter(creator=creator, reference_id__in=named)
-    return {
-        str(reference): payout_id for reference, payout_id in used.values_list("reference_id", "payout_id")
-    }
+    with connection.cursor() as cursor:
+        cursor.execute(_USED, [creator.pk, list(named)])
+        return dict(cursor.fetchall())
 
 
 def _replaceable(creator: User, named: Sequence[str]) -> dict[str, Payout]:

@@ -8,15 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from lucid_payments import clock
+from django.db import connection
+
 from lucid_payments.api.errors import BreakerOpen
 from routers import killswitch
 from routers.breakers import all_breakers
 from routers.limits import Room
-from routers.models import BreakerState, LimitWindow, WindowPeriod, WindowScope
+from routers.models import GLOBAL, Breaker, BreakerState, KillSwitch, LimitWindow, WindowPeriod, WindowScope
 
 RETRY_AFTER_SECONDS: Final = 300
 KILL_SWITCH: Final = "kill_switch"
+# As it stands, since every order asks it: switch and breaker in one look.
+_STOPPING: Final = f"""
+SELECT EXISTS (SELECT FROM {KillSwitch._meta.db_table} WHERE pulled AND scope = ANY(%(switches)s)),
+    state, cause, cool_down_until, lucid_now()
+FROM {Breaker._meta.db_table} WHERE scope = %(router)s
+"""  # noqa: S608 - tables' names, and parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +76,14 @@ def windows_of(room: Room, router: str | None = None) -> dict[str, LimitWindow]:
 
 def refuse_while_open(router: str) -> None:
     """Raise BreakerOpen while the router's error breaker or kill switch stops it; a full window doesn't."""
-    if router in killswitch.stopped_routers():
+    with connection.cursor() as cursor:
+        cursor.execute(_STOPPING, {"router": router, "switches": [GLOBAL, router]})
+        pulled, state, cause, cool_down_until, now = cursor.fetchone()
+    if pulled:
         raise BreakerOpen({"reason": KILL_SWITCH}, retry_after=RETRY_AFTER_SECONDS)
-    row = all_breakers()[router]
-    if row.state != BreakerState.OPEN:
+    if state != BreakerState.OPEN:
         return
     seconds = RETRY_AFTER_SECONDS
-    if row.cool_down_until is not None:
-        seconds = max(1, int((row.cool_down_until - clock.now()).total_seconds()) + 1)
-    raise BreakerOpen({"reason": row.cause, "router_type": router}, retry_after=seconds)
+    if cool_down_until is not None:
+        seconds = max(1, int((cool_down_until - now).total_seconds()) + 1)
+    raise BreakerOpen({"reason": cause, "router_type": router}, retry_after=seconds)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from lucid_payments import clock, commits
@@ -26,6 +27,17 @@ HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotent-Replayed"
 LIFETIME: Final = timedelta(days=30)
 _WELL_FORMED: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?", re.ASCII)
+
+
+# As they stand, since every request that changes something asks them.
+_FIRST: Final = f"""
+SELECT * FROM {IdempotencyRecord._meta.db_table} WHERE user_id = %s AND key = %s
+"""  # noqa: S608 - a table's name, and parameters
+_KEEP: Final = f"""
+INSERT INTO {IdempotencyRecord._meta.db_table}
+    (user_id, key, request, body_hash, status_code, body, subject_id)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""  # noqa: S608 - a table's name, and parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,7 @@ def run_once(request: HttpRequest, user: User, act: Callable[[], Answer]) -> Htt
     with commits.atomic("request"):
         _claim(user, key)
         # A second statement: it sees what the claim's last holder has committed.
-        first = IdempotencyRecord.objects.filter(user=user, key=key).first()
+        first = next(iter(IdempotencyRecord.objects.raw(_FIRST, [user.pk, key])), None)
         if first is not None:
             return _replay(first, request, body_hash)
         try:
@@ -75,15 +87,7 @@ def run_once(request: HttpRequest, user: User, act: Callable[[], Answer]) -> Htt
             refusal = error
         else:
             response = answer.as_response()
-            IdempotencyRecord.objects.create(
-                user=user,
-                key=key,
-                request=_name(request),
-                body_hash=body_hash,
-                status_code=answer.status,
-                body=response.content,
-                subject_id=answer.subject_id,
-            )
+            _keep(user, key, _name(request), body_hash, answer, response.content)
     if refusal is not None:
         raise refusal
     return response
@@ -93,6 +97,11 @@ def _claim(user: User, key: str) -> None:
     if not try_hold_name(f"idempotency {user.pk} {key}"):
         details = {HEADER: ["The first request with this key has no answer yet."]}
         raise errors.RequestInFlight(details, retry_after=1)
+
+
+def _keep(user: User, key: str, name: str, body_hash: str, answer: Answer, body: bytes) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, [user.pk, key, name, body_hash, answer.status, body, answer.subject_id])
 
 
 def _replay(first: IdempotencyRecord, request: HttpRequest, body_hash: str) -> HttpResponse:

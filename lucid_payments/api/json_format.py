@@ -17,6 +17,8 @@ from rest_framework.renderers import BaseRenderer
 
 MAX_DEPTH: Final = 32
 MAX_NUMBER_LENGTH: Final = 30
+# Made once: `json.dumps` makes another for every value that it is given these options for.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def dumps(value: Any) -> str:
@@ -25,10 +27,8 @@ def dumps(value: Any) -> str:
     Raises TypeError for what has no JSON form, and ValueError for NaN and infinities.
     """
     match value:
-        case None | bool() | int() | str():
-            return json.dumps(value, ensure_ascii=False)
-        case float():
-            return json.dumps(value, allow_nan=False)
+        case str() | None | bool() | int() | float():
+            return _ENCODER.encode(value)
         case Decimal():
             return _decimal(value)
         case datetime():

@@ -22,12 +22,12 @@ from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView, caller
 from lucid_payments.money import to_decimal
 from payouts import batches
-from payouts.api import estimates, forecast, schema
+from payouts.api import estimates, forecast, schema, shown
 from payouts.api.creation import create_once
-from payouts.api.representation import head_number, shown_attempt, with_what_is_shown
 from payouts.api.serializers import BatchSerializer
+from payouts.api.shown import Reading
 from payouts.manager import PayoutManager
-from payouts.models import Payout, PayoutBatch
+from payouts.models import PayoutBatch
 from payouts.models.payout import ENDED
 from payouts.order import PayoutOrder
 
@@ -100,21 +100,22 @@ def _require_references(user: User, orders: Sequence[PayoutOrder]) -> None:
 
 
 def _accepted(batch: PayoutBatch, at: datetime) -> dict[str, Any]:
-    payouts = list(with_what_is_shown(Payout.objects.filter(batch=batch)).order_by("pk"))
+    read = shown.of_batch(batch)
     return {
         "batch_id": batch.batch_id,
         "total_payouts": batch.total_payouts,
         "total_amount_usdt": to_decimal(batch.total_amount),
         "status": batches.progress_of(batch).status,
-        "payout_ids": [payout.payout_id for payout in payouts],
-        "estimated_completion": _completion([payout for payout in payouts if payout.status not in ENDED], at),
+        "payout_ids": [one.payout.payout_id for one in read.found],
+        "estimated_completion": _completion(read, at),
         "created_at": batch.created_at,
     }
 
 
-def _completion(payouts: Sequence[Payout], at: datetime) -> datetime | None:
+def _completion(read: Reading, at: datetime) -> datetime | None:
     """When the last of these will probably be confirmed; None where one waits for a person, or none is left."""
-    starts, head = forecast.starts(payouts, at), head_number()
-    found = [estimates.completion(payout, shown_attempt(payout), at, starts, head) for payout in payouts]
+    going = [one for one in read.found if one.payout.status not in ENDED]
+    starts = forecast.starts([one.payout for one in going], at)
+    found = [estimates.completion(one.payout, one.attempt, at, starts, read.head) for one in going]
     known = [moment for moment in found if moment is not None]
     return max(known) if known and len(known) == len(found) else None

@@ -14,9 +14,9 @@ from lucid_payments.api import idempotency
 from lucid_payments.api.errors import PayoutNotFound, PermissionRefused
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.views import LucidView, caller
-from payouts.api import schema
+from payouts.api import schema, shown
 from payouts.api.access import visible_to
-from payouts.api.representation import now_and_head, represent, with_what_is_shown
+from payouts.api.representation import represent
 from payouts.api.serializers import PAYOUT_ID, CancellationSerializer
 from payouts.manager import PayoutManager
 from payouts.models import Payout
@@ -42,9 +42,8 @@ class CancelView(LucidView):
         payout = self._payout(request, payout_id)
         reason = asked.validated_data.get("reason") or WITHOUT_A_REASON
         PayoutManager.cancel(payout, actor=caller(request), reason=reason)
-        shown = with_what_is_shown(Payout.objects.filter(pk=payout.pk)).get()
-        now, head = now_and_head()
-        return Answer(200, represent(shown, head=head, at=now), payout.payout_id)
+        read = shown.by_key([payout.pk])
+        return Answer(200, represent(read.found[0], head=read.head, at=read.at), payout.payout_id)
 
     def _payout(self, request: Request, payout_id: str) -> Payout:
         user = caller(request)

@@ -7,42 +7,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Prefetch, QuerySet
 
 from lucid_payments.money import to_decimal
 from payouts.api import estimates, forecast
 from payouts.api.estimates import REQUIRED_CONFIRMATIONS
+from payouts.api.shown import Shown
 from payouts.models import Attempt, Payout
 from payouts.models.attempt import AttemptState
 from payouts.models.payout import PayoutStatus, Priority, public_hold
 
-# Bytes that may be, or were, seen on the chain: an unsigned or withdrawn transaction never is.
-_PUBLIC = (AttemptState.SIGNED, AttemptState.SENT, AttemptState.INCLUDED, AttemptState.SUCCEEDED)
-_ATTEMPT_COLUMNS = (
-    "payout_id", "state", "txid", "block_number", "block_timestamp", "fee", "first_sent_at", "energy_used",
-    "bandwidth_used",
-)  # fmt: skip
-
 # When payouts that wait may go, by primary key (`forecast.starts`).
 Starts = Mapping[int, datetime | None]
-
-
-# Of the payout's own columns all that somebody reads here, of what it hangs on the one that is shown.
-_COLUMNS = (
-    *(
-        field.name
-        for field in Payout._meta.concrete_fields
-        if field.name not in ("router_conditions", "policy_version", "idempotency_key")
-    ),
-    "retry_of__payout_id", "creator__role", "batch__batch_id",
-)  # fmt: skip
-
-
-def with_what_is_shown(payouts: QuerySet[Payout]) -> QuerySet[Payout]:
-    """The same payouts with what `represent` reads, in two queries."""
-    attempts = Attempt.objects.only(*_ATTEMPT_COLUMNS).order_by("id")
-    related = payouts.select_related("retry_of", "creator", "batch").only(*_COLUMNS)
-    return related.prefetch_related(Prefetch("attempts", attempts))
 
 
 def head_number() -> int:
@@ -58,12 +33,12 @@ def now_and_head() -> tuple[datetime, int]:
     return now.astimezone(UTC), head or 0
 
 
-def represent(payout: Payout, *, head: int, at: datetime, starts: Starts | None = None) -> dict[str, Any]:
+def represent(shown: Shown, *, head: int, at: datetime, starts: Starts | None = None) -> dict[str, Any]:
     """The contract's fields. `head` is the latest block, `at` the time (UTC) that estimates count from.
 
     `starts` as `forecast.starts` says of all payouts of an answer together; without it, it is asked for this one.
     """
-    attempt = shown_attempt(payout)
+    payout, attempt = shown.payout, shown.attempt
     known = forecast.starts([payout], at) if starts is None else starts
     return {
         "payout_id": payout.payout_id,
@@ -101,13 +76,6 @@ def confirmations(attempt: Attempt | None, head: int) -> int:
     if attempt.state in (AttemptState.SUCCEEDED, AttemptState.REVERTED):
         return REQUIRED_CONFIRMATIONS
     return max(1, min(REQUIRED_CONFIRMATIONS - 1, head - attempt.block_number + 1))
-
-
-def shown_attempt(payout: Payout) -> Attempt | None:
-    """The attempt that pays, or the last one that failed in a block when the payout has failed for good."""
-    states = [*_PUBLIC, AttemptState.REVERTED] if payout.status == PayoutStatus.FAILED else _PUBLIC
-    shown = [attempt for attempt in payout.attempts.all() if attempt.state in states]
-    return shown[-1] if shown else None
 
 
 def _failure(payout: Payout) -> dict[str, Any] | None:

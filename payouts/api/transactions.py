@@ -16,17 +16,12 @@ from lucid_payments.api.errors import InvalidRequest, PayoutNotFound
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.views import LucidView, caller
 from lucid_payments.money import to_decimal
-from payouts.api import estimates, forecast, reading, schema
-from payouts.api.access import visible_to
+from payouts.api import estimates, forecast, reading, schema, shown
+from payouts.api.access import sees
 from payouts.api.estimates import REQUIRED_CONFIRMATIONS
-from payouts.api.representation import (
-    Starts,
-    confirmations,
-    now_and_head,
-    shown_attempt,
-    with_what_is_shown,
-)
+from payouts.api.representation import Starts, confirmations
 from payouts.api.serializers import PAYOUT_ID
+from payouts.api.shown import Reading, Shown
 from payouts.models import Payout
 
 MAX_BULK: Final = 100
@@ -40,10 +35,12 @@ class TransactionView(LucidView):
 
     @schema.get_transaction
     def get(self, request: Request, payout_id: str) -> Response:
-        found = _visible(request, [payout_id]) if re.fullmatch(PAYOUT_ID, payout_id) else []
+        if not re.fullmatch(PAYOUT_ID, payout_id):
+            raise PayoutNotFound
+        found = _represented(_visible(request, [payout_id]))
         if not found:
             raise PayoutNotFound
-        return Response(_represented(found)[0])
+        return Response(found[0])
 
 
 class BulkTransactionsView(LucidView):
@@ -58,9 +55,8 @@ class BulkTransactionsView(LucidView):
 
     def _read(self, request: Request) -> Answer:
         asked = _ids(request.data)
-        by_id = {payout.payout_id: payout for payout in _visible(request, asked)}
-        found = [by_id[payout_id] for payout_id in asked if payout_id in by_id]
-        return Answer(200, _represented(found), "")
+        by_id = {found["payout_id"]: found for found in _represented(_visible(request, asked))}
+        return Answer(200, [by_id[payout_id] for payout_id in asked if payout_id in by_id], "")
 
 
 def _ids(body: Any) -> list[str]:
@@ -76,20 +72,19 @@ def _ids(body: Any) -> list[str]:
     return list(dict.fromkeys(body))
 
 
-def _visible(request: Request, ids: list[str]) -> list[Payout]:
-    found = list(with_what_is_shown(visible_to(caller(request))).filter(payout_id__in=ids))
-    reading.note(caller(request), found)
-    return found
+def _visible(request: Request, ids: list[str]) -> Reading:
+    read = shown.by_id(ids, sees(caller(request)))
+    reading.note(caller(request), [one.payout for one in read.found])
+    return read
 
 
-def _represented(payouts: list[Payout]) -> list[dict[str, Any]]:
-    now, head = now_and_head()
-    starts = forecast.starts(payouts, now)
-    return [_transaction(payout, head=head, at=now, starts=starts) for payout in payouts]
+def _represented(read: Reading) -> list[dict[str, Any]]:
+    starts = forecast.starts([one.payout for one in read.found], read.at)
+    return [_transaction(one, head=read.head, at=read.at, starts=starts) for one in read.found]
 
 
-def _transaction(payout: Payout, *, head: int, at: datetime, starts: Starts) -> dict[str, Any]:
-    attempt = shown_attempt(payout)
+def _transaction(one: Shown, *, head: int, at: datetime, starts: Starts) -> dict[str, Any]:
+    payout, attempt = one.payout, one.attempt
     return {
         "payout_id": payout.payout_id,
         "txid": attempt.txid if attempt else "",

@@ -14,11 +14,12 @@ from lucid_payments.api.errors import InvalidRequest, PayoutNotFound
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.request_id import request_id_of
 from lucid_payments.api.views import LucidView, caller
-from payouts.api import filters, forecast, reading, schema
-from payouts.api.access import visible_to
+from payouts.api import filters, forecast, reading, schema, shown
+from payouts.api.access import sees, visible_to
 from payouts.api.creation import create_once
-from payouts.api.representation import head_number, now_and_head, represent, with_what_is_shown
+from payouts.api.representation import represent
 from payouts.api.serializers import PAYOUT_ID, PayoutOrderSerializer
+from payouts.api.shown import Shown
 from payouts.manager import PayoutManager
 
 
@@ -33,15 +34,14 @@ class PayoutsView(LucidView):
     @schema.list_payouts
     def get(self, request: Request) -> Response:
         payouts, applied = filters.apply(visible_to(caller(request)), request.query_params)
-        page = pagination.paginate(
-            with_what_is_shown(payouts), request.query_params, cursor_field="payout_id"
-        )
-        reading.note(caller(request), page.rows)
-        now, head = now_and_head()
-        starts = forecast.starts(page.rows, now)
+        page = pagination.paginate(payouts.only("payout_id"), request.query_params, cursor_field="payout_id")
+        read = shown.by_key([payout.pk for payout in page.rows])
+        rows = [one.payout for one in read.found]
+        reading.note(caller(request), rows)
+        starts = forecast.starts(rows, read.at)
         return Response(
             {
-                "payouts": [represent(payout, head=head, at=now, starts=starts) for payout in page.rows],
+                "payouts": [represent(one, head=read.head, at=read.at, starts=starts) for one in read.found],
                 "pagination": page.pagination,
                 "filters": applied,
             }
@@ -58,7 +58,9 @@ class PayoutsView(LucidView):
             request_id=request_id_of(request._request),
             idempotency_key=idempotency.key_of(request._request),
         )
-        return Answer(201, represent(payout, head=head_number(), at=payout.created_at), payout.payout_id)
+        # It has no transaction yet, and so no block to count from.
+        new = represent(Shown(payout), head=0, at=payout.created_at)
+        return Answer(201, new, payout.payout_id)
 
 
 class PayoutView(LucidView):
@@ -71,10 +73,8 @@ class PayoutView(LucidView):
     def get(self, request: Request, payout_id: str) -> Response:
         if not re.fullmatch(PAYOUT_ID, payout_id):
             raise PayoutNotFound
-        visible = with_what_is_shown(visible_to(caller(request)))
-        payout = visible.filter(payout_id=payout_id).first()
-        if payout is None:
+        read = shown.by_id([payout_id], sees(caller(request)))
+        if not read.found:
             raise PayoutNotFound
-        reading.note(caller(request), [payout])
-        now, head = now_and_head()
-        return Response(represent(payout, head=head, at=now))
+        reading.note(caller(request), [one.payout for one in read.found])
+        return Response(represent(read.found[0], head=read.head, at=read.at))

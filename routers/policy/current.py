@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from routers.models.policy import GLOBAL, RouterPolicy
+
+# As it stands, since every order asks it: Django takes longer to put it together than the database to answer.
+_LATEST: Final = f"""
+SELECT DISTINCT ON (scope) * FROM {RouterPolicy._meta.db_table} ORDER BY scope, version DESC
+"""  # noqa: S608 - a table's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,5 @@ def current() -> Policies:
 
     Asked once a release and once an order and never kept longer, so that a new version counts at once.
     """
-    rows = RouterPolicy.objects.order_by("scope", "-version").distinct("scope")
-    found = {row.scope: row for row in rows}
+    found = {row.scope: row for row in RouterPolicy.objects.raw(_LATEST)}
     return Policies(everybody=found.pop(GLOBAL), routers=found)

@@ -1,7 +1,8 @@
 """What API clients do all day: 60 % read single payouts, 30 % create, 10 % list. Run by `tests.load.api`.
 
-Each has a machine key of its own and keeps its connection. It waits between requests so that all together ask for
-somewhat more than the target: without waiting twenty clients measure nothing but their own queue.
+Each has a machine key of its own and keeps its connection. It asks at random moments, so often that all together ask
+for somewhat more than the target: without waiting twenty clients measure nothing but their own queue, and in lockstep
+all twenty ask at once. Who was answered late asks for what it has missed at once.
 """
 
 from __future__ import annotations
@@ -10,21 +11,22 @@ import itertools
 import json
 import os
 import random
+import time
 import uuid
 from pathlib import Path
 from typing import Any
 
-from locust import FastHttpUser, constant_throughput, task
+from locust import FastHttpUser, task
 
 from tests.load.client import recipient
 
 CLIENTS: list[dict[str, Any]] = json.loads(Path(os.environ["LOAD_CLIENTS"]).read_text())
+PER_CLIENT = float(os.environ["LOAD_PER_CLIENT"])
 REMEMBERED = 50
 _next = itertools.count()
 
 
 class ApiClient(FastHttpUser):
-    wait_time = constant_throughput(float(os.environ["LOAD_PER_CLIENT"]))
     network_timeout = 30.0
     connection_timeout = 30.0
 
@@ -35,6 +37,12 @@ class ApiClient(FastHttpUser):
         self.cursor: str | None = None
         answer = self.client.post("/auth/key", json={"key": facts["key"]}, name="POST /auth/key")
         self.headers = {"Authorization": f"Bearer {answer.json()['access']}"}
+        self.due = time.monotonic()
+
+    def wait_time(self) -> float:
+        """Seconds until this client's next moment; they come as independent callers' do (a Poisson process)."""
+        self.due += random.expovariate(PER_CLIENT)
+        return max(0.0, self.due - time.monotonic())
 
     @task(45)
     def read(self) -> None:
