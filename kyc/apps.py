@@ -6,4 +6,5 @@ class KycConfig(AppConfig):
 
     def ready(self) -> None:
         # Checks register themselves.
+        from kyc.screening import system_checks  # noqa: F401
         from kyc.vault import checks  # noqa: F401

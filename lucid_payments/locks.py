@@ -26,6 +26,10 @@ class AdvisoryLock(IntEnum):
     SEARCH = 6
     WEBHOOKS = 7
     TALLY = 8
+    # Held by whoever signs and by whoever puts a sanctions list in force: every signature knows the newest.
+    LISTS = 9
+    RESCREEN = 10
+    LIST_FETCH = 11
     BOOTSTRAP = 20
 
 

@@ -220,6 +220,17 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 30.0,
         "options": {"expires": 25},
     },
+    "check lists that were staged": {
+        "task": "kyc.tasks.check_lists",
+        "schedule": 15.0,
+        "options": {"expires": 10},
+    },
+    "screen everybody anew": {"task": "kyc.tasks.rescreen", "schedule": 10.0, "options": {"expires": 10}},
+    "fetch sanctions lists": {
+        "task": "kyc.tasks.fetch_lists",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
+    },
     "search the chain for people": {
         "task": "payouts.tasks.search",
         "schedule": 5.0,
@@ -227,6 +238,9 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
 }
 CELERY_TASK_ROUTES = {
+    "kyc.tasks.check_lists": {"queue": "default"},
+    "kyc.tasks.rescreen": {"queue": "default"},
+    "kyc.tasks.fetch_lists": {"queue": "default"},
     "payouts.tasks.release": {"queue": "release"},
     "payouts.tasks.send": {"queue": "send"},
     "payouts.tasks.watch": {"queue": "watch"},
@@ -287,6 +301,8 @@ KYC_MONTHS_MEDIUM_RISK = env.integer("KYC_MONTHS_MEDIUM_RISK", 24, minimum=1, ma
 KYC_MONTHS_HIGH_RISK = env.integer("KYC_MONTHS_HIGH_RISK", 12, minimum=1, maximum=120)
 KYC_EXPIRING_DAYS = env.integer("KYC_EXPIRING_DAYS", 30, minimum=1, maximum=365)
 KYC_RETENTION_YEARS = env.integer("KYC_RETENTION_YEARS", 5, minimum=1, maximum=30)
+# Sanctions lists that must be in force and fresh (`kyc.screening.sources`); the signer obeys its own setting.
+SCREENING_LISTS: list[Any] = list(env.json_list("SCREENING_LISTS", ()))
 
 # --- API --------------------------------------------------------------------------------------------------
 GATEWAY_TOKEN = env.secret("GATEWAY_TOKEN", "")

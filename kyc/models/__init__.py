@@ -4,11 +4,27 @@ from kyc.models.contents import KycContent, KycLookup
 from kyc.models.dossier import Finding, InfoRequest, KycDecision, KycMark, KycNote, NoteKind
 from kyc.models.operators import Node, NodeOperator, OperatorStatus
 from kyc.models.records import KycRecord, Risk
+from kyc.models.screening_cases import CaseState, Grade, Moment, ScreeningCase, ScreeningEncounter
+from kyc.models.screening_lists import (
+    AddressForm,
+    EntryKind,
+    ListContents,
+    ListEntry,
+    ListFilePart,
+    ListState,
+    ListVersion,
+    QuarantinedRow,
+    Rescreening,
+)
 from kyc.models.timeline import KycStep
 from kyc.models.vault import Subject
 
 __all__ = [
+    "AddressForm",
+    "CaseState",
+    "EntryKind",
     "Finding",
+    "Grade",
     "InfoRequest",
     "KycContent",
     "KycDecision",
@@ -17,10 +33,20 @@ __all__ = [
     "KycNote",
     "KycRecord",
     "KycStep",
+    "ListContents",
+    "ListEntry",
+    "ListFilePart",
+    "ListState",
+    "ListVersion",
+    "Moment",
     "Node",
     "NodeOperator",
     "NoteKind",
     "OperatorStatus",
+    "QuarantinedRow",
+    "Rescreening",
     "Risk",
+    "ScreeningCase",
+    "ScreeningEncounter",
     "Subject",
 ]

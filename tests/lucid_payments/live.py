@@ -34,5 +34,6 @@ PRODUCTION = {
     "CIRCUIT_BREAKER_HOURLY_LIMIT": "1000",
     "CORS_ALLOWED_ORIGINS": "https://wallet.example",
     "LOG_LEVEL": "WARNING",
+    "SCREENING_LISTS": json.dumps([{"name": "ofac-sdn", "format": "ofac_sdn"}]),
 }
 STAGING = {**PRODUCTION, "LUCID_ENV": "staging", "TRON_NETWORK": "shasta"}

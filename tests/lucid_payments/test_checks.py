@@ -35,6 +35,7 @@ PRODUCTION_SETTINGS: dict[str, Any] = {
     "ALLOWED_HOSTS": ["payments.example.onion"],
     "BANNER": "",
     "METRICS_FOLDER": Path("/run/lucid/metrics"),
+    "SCREENING_LISTS": [{"name": "ofac-sdn", "format": "ofac_sdn"}],
 }
 STAGING_SETTINGS = {
     **PRODUCTION_SETTINGS,
