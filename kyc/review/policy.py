@@ -144,6 +144,8 @@ def may(actor: User | None, act: Act, record: KycRecord, now: datetime) -> Verdi
         return Verdict(False, f"This record is {State(record.state).label.lower()}.")
     if record.erased_at is not None and act is not Act.REPLACE:
         return Verdict(False, "This record was erased.")
+    if record.replaced_by_id is not None and act is not Act.NOTE:
+        return Verdict(False, "A newer record has replaced this one.")
     if record.restricted_at is not None and act not in _DESPITE_RESTRICTION:
         return Verdict(False, "The person asked that this record be kept and not worked with.")
     if actor is None:

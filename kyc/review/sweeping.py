@@ -27,7 +27,7 @@ AT_ONCE: Final = 500
 def sweep() -> int:
     """Do all that is due; how many acts that were."""
     now = clock.now()
-    records = KycRecord.objects.filter(erased_at=None)
+    records = KycRecord.objects.filter(erased_at=None, replaced_by=None)
     soon = now + timedelta(days=settings.KYC_EXPIRING_DAYS)
     return sum(
         (

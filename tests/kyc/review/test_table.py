@@ -170,8 +170,8 @@ def test_each_act_is_done_by_whom_it_belongs_to_in_its_states_and_by_nobody_else
 def test_the_act_itself_obeys_and_a_refusal_changes_nothing(state: State) -> None:
     made = desk.IN_STATE[state]()
     SITTING["person"] = desk.officer("sitting on it")
-    for act in CALLS:
-        for who in ("responsible", "auditor", "applicant"):
+    for number, act in enumerate(CALLS):
+        for who in ("responsible", ("auditor", "applicant")[number % 2]):
             _try(made, act, who, expected(act, state, who))
 
 
