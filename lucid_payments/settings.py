@@ -406,3 +406,7 @@ AUDIT_HEAD_KEY_FILE = env.text("AUDIT_HEAD_KEY_FILE", "")
 # --- Personal data ----------------------------------------------------------------------------------------
 # The ring of keys under which it is stored (`manage.py vaultkeys`); empty: none is stored or read.
 KYC_KEYS_FILE = env.text("KYC_KEYS_FILE", "")
+# What a document may be at most; a picture is refused before it is decoded.
+KYC_DOCUMENT_MAX_MB = env.integer("KYC_DOCUMENT_MAX_MB", 10, minimum=1, maximum=100)
+KYC_DOCUMENT_MAX_MEGAPIXELS = env.integer("KYC_DOCUMENT_MAX_MEGAPIXELS", 60, minimum=1, maximum=400)
+KYC_DOCUMENT_MAX_PAGES = env.integer("KYC_DOCUMENT_MAX_PAGES", 20, minimum=1, maximum=200)

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+import kyc.documents.admin
 import lucid_payments.accounts.admin
 import lucid_payments.accounts.client_admin
 import lucid_payments.api.admin
@@ -21,6 +22,7 @@ from lucid_payments.backoffice.site import site
 
 # Imported for what they put on the site.
 BACK_OFFICE_PAGES = (
+    kyc.documents.admin,
     lucid_payments.accounts.admin,
     lucid_payments.accounts.client_admin,
     lucid_payments.api.admin,

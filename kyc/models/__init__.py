@@ -1,6 +1,7 @@
 """What the desk knows of those it pays: one module per thing, all imported here for Django."""
 
 from kyc.models.contents import KycContent, KycLookup
+from kyc.models.documents import DocumentKind, KycDocument, KycDocumentPage
 from kyc.models.dossier import Finding, InfoRequest, KycDecision, KycMark, KycNote, NoteKind
 from kyc.models.operators import Node, NodeOperator, OperatorStatus
 from kyc.models.records import KycRecord, Risk
@@ -22,12 +23,15 @@ from kyc.models.vault import Subject
 __all__ = [
     "AddressForm",
     "CaseState",
+    "DocumentKind",
     "EntryKind",
     "Finding",
     "Grade",
     "InfoRequest",
     "KycContent",
     "KycDecision",
+    "KycDocument",
+    "KycDocumentPage",
     "KycLookup",
     "KycMark",
     "KycNote",

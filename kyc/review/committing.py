@@ -6,6 +6,7 @@ from kyc import commitment
 from kyc.models import KycRecord
 from kyc.review import contents
 from kyc.review.contents import Declared
+from kyc.review.marking import current_documents
 
 
 def committed(record: KycRecord, declared: Declared) -> dict[str, str]:
@@ -16,6 +17,7 @@ def committed(record: KycRecord, declared: Declared) -> dict[str, str]:
         "record": record.public_id,
         "version": str(declared.version),
         **{f"field.{name}": value for name, value in declared.fields.items()},
+        **{f"document.{found.pk}": f"sha256:{found.sha256}" for found in current_documents(record)},
     }
 
 

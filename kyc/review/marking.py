@@ -5,20 +5,29 @@ from __future__ import annotations
 from typing import Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
-from kyc.models import Finding, KycContent, KycMark, KycRecord
+from kyc.models import Finding, KycContent, KycDocument, KycMark, KycRecord
 from kyc.review import reasons, steps
 from kyc.review.errors import Refused
 from kyc.review.policy import Act
 from lucid_payments.accounts.models import User
 
 FIELD: Final = "field"
+DOCUMENT: Final = "document"
 
 
 def places(record: KycRecord) -> list[str]:
     """What must be in order before the record can pass: each declared field, each document."""
     content = KycContent.objects.filter(record=record, version=record.version).first()
-    return [f"{FIELD}:{name}" for name in content.names] if content else []
+    declared = [f"{FIELD}:{name}" for name in content.names] if content else []
+    documents = current_documents(record).order_by("added_at", "pk").values_list("pk", flat=True)
+    return declared + [f"{DOCUMENT}:{pk}" for pk in documents]
+
+
+def current_documents(record: KycRecord) -> QuerySet[KycDocument]:
+    """Those that no better one has replaced."""
+    return KycDocument.objects.filter(record=record, replaced_by=None)
 
 
 @transaction.atomic

@@ -22,6 +22,7 @@ class Act(StrEnum):
 
     BEGIN = "begun"
     EDIT = "edited"
+    ADD_DOCUMENT = "document_added"
     SUBMIT = "submitted"
     ANSWER = "answered"
     CLAIM = "claimed"
@@ -74,6 +75,7 @@ _VALID: Final = (State.APPROVED, State.EXPIRING)
 RULES: Final[dict[Act, Rule]] = {
     Act.BEGIN: Rule((State.DRAFT,), Who.APPLICANT),
     Act.EDIT: Rule((State.DRAFT, State.INFO_REQUESTED), Who.APPLICANT),
+    Act.ADD_DOCUMENT: Rule((State.DRAFT, State.INFO_REQUESTED), Who.APPLICANT),
     Act.SUBMIT: Rule((State.DRAFT,), Who.APPLICANT),
     Act.ANSWER: Rule((State.INFO_REQUESTED,), Who.APPLICANT),
     Act.CLAIM: Rule(REVIEWABLE, Who.OFFICER),

@@ -51,7 +51,8 @@ class ContentSecurityPolicyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response["Content-Security-Policy"] = POLICY
+        # A view may say something stricter of what isn't ours: applicants' pictures.
+        response.setdefault("Content-Security-Policy", POLICY)
         if response.get("Content-Type", "").startswith("text/html"):
             response["Permissions-Policy"] = PERMISSIONS
             # Also on pages that no view of the site made: refusals and unknown addresses.

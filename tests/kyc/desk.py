@@ -9,6 +9,7 @@ from itertools import count
 from django.conf import settings
 from django.contrib.auth.models import Permission
 
+from kyc.documents.converting import Converted, Picture
 from kyc.models import Finding, KycRecord, NodeOperator, Risk
 from kyc.models.operators import OperatorStatus as State
 from kyc.review import applying, deciding, enduring, marking, policy, taking
@@ -30,6 +31,10 @@ DECLARED = {
     "document_expires": "2039-12-31",
     "email": "kanari@example.invalid",
 }
+# A passport's picture, as far as anybody but a reader of pictures can tell.
+SCAN = Converted(
+    "image/png", "5c" * 32, 9_000, (Picture(b"\x89PNG Kanari Vogelsang", "image/png", 640, 400),)
+)
 _numbers = count(1)
 
 

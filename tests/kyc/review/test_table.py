@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from kyc.models import Finding, KycMark, KycRecord, KycStep, Risk
+from kyc.documents import storing
+from kyc.models import DocumentKind, Finding, KycMark, KycRecord, KycStep, Risk
 from kyc.models.operators import OperatorStatus as State
 from kyc.review import applying, deciding, enduring, marking, policy, sweeping, taking
 from kyc.review.errors import ReviewError
@@ -29,6 +30,7 @@ VALID = {State.APPROVED, State.EXPIRING}
 # Each act: the states in which the right person may do it. Written out, not taken from the policy.
 STATES: dict[Act, set[State]] = {
     Act.EDIT: {State.DRAFT, State.INFO_REQUESTED},
+    Act.ADD_DOCUMENT: {State.DRAFT, State.INFO_REQUESTED},
     Act.SUBMIT: {State.DRAFT},
     Act.ANSWER: {State.INFO_REQUESTED},
     Act.CLAIM: REVIEWABLE,
@@ -54,7 +56,7 @@ STATES: dict[Act, set[State]] = {
     Act.EXPIRE: VALID,
     Act.LAPSE_LEASE: REVIEWABLE | {State.INFO_REQUESTED},
 }
-APPLICANTS = {Act.EDIT, Act.SUBMIT, Act.ANSWER}
+APPLICANTS = {Act.EDIT, Act.ADD_DOCUMENT, Act.SUBMIT, Act.ANSWER}
 SYSTEMS = {Act.CLOSE, Act.EXPIRING, Act.EXPIRE, Act.LAPSE_LEASE}
 SYSTEMS_TOO = {Act.SUSPEND, Act.WAKE}
 # Acts of whoever has the record now.
@@ -65,6 +67,7 @@ NEEDS_OWN_LEASE = {
 
 CALLS: dict[Act, Callable[[KycRecord, User], object]] = {
     Act.EDIT: lambda r, a: applying.edit(r, desk.DECLARED | {"city": "Linz"}, actor=a),
+    Act.ADD_DOCUMENT: lambda r, a: storing.add(r, DocumentKind.PASSPORT, desk.SCAN, actor=a),
     Act.SUBMIT: lambda r, a: applying.submit(r, actor=a),
     Act.ANSWER: lambda r, a: applying.answer(r, actor=a),
     Act.CLAIM: lambda r, a: taking.claim(r, actor=a),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.apps import apps
@@ -50,6 +51,7 @@ def pages() -> list[RecordAdmin]:
 def named_urls() -> Iterator[tuple[str, dict[str, str]]]:
     """Each address of the back office, with something to stand in it."""
     stand_ins = {"kind": next(iter(acts.titles())), "key": Payout.objects.latest("pk").payout_id}
+    stand_ins["document_id"] = str(uuid4())
 
     def walk(patterns: list[Any]) -> Iterator[tuple[str, dict[str, str]]]:
         for pattern in patterns:
