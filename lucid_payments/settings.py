@@ -199,6 +199,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": env.integer("WATCH_SECONDS", 3, minimum=1, maximum=30),
         "options": {"expires": 10},
     },
+    "follow nodes whose operator has come": {
+        "task": "payouts.tasks.follow_nodes",
+        "schedule": 60.0,
+        "options": {"expires": 50},
+    },
     # Once an hour, of itself; the rest of the time it goes on with a run that was cut off or couldn't be answered.
     "reconcile chain and books": {
         "task": "payouts.tasks.reconcile",
@@ -249,6 +254,7 @@ CELERY_TASK_ROUTES = {
     "payouts.tasks.reconcile": {"queue": "default"},
     "payouts.tasks.fold_stats": {"queue": "default"},
     "payouts.tasks.keep_stats": {"queue": "default"},
+    "payouts.tasks.follow_nodes": {"queue": "default"},
 }
 
 # --- TRON -------------------------------------------------------------------------------------------------

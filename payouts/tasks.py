@@ -30,6 +30,13 @@ def sign() -> None:
     sign_prepared()
 
 
+@shared_task(name="payouts.tasks.follow_nodes")
+def follow_nodes() -> None:
+    from payouts.distribution.register import follow_late
+
+    follow_late()
+
+
 @shared_task(name="payouts.tasks.send")
 def send() -> None:
     from payouts.sending import send_due

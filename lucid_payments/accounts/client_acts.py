@@ -27,6 +27,7 @@ _SCOPES: Final = {
     "payment:read": "Read a payout",
     "payment:list": "List payouts",
     "payment:stats": "Read figures",
+    "work:report": "Report nodes' work (Blockchain Core)",
 }
 LONGEST_DAYS: Final = 730
 

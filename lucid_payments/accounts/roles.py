@@ -22,6 +22,8 @@ READ: Final = "payment:read"
 LIST: Final = "payment:list"
 STATS: Final = "payment:stats"
 ADMIN: Final = "payment:admin"
+# Not of payments: telling what Blockchain Core knows of nodes and their work.
+REPORT: Final = "work:report"
 
 BACK_OFFICE: Final = frozenset({Role.ADMIN, Role.COMPLIANCE_OFFICER, Role.PAYOUT_APPROVER, Role.AUDITOR})
 
@@ -33,7 +35,7 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     Role.ADMIN: frozenset({CREATE, READ, LIST, STATS, ADMIN}),
     Role.NODE_OPERATOR: frozenset({CREATE, READ, LIST, STATS}),
     Role.END_USER: frozenset({CREATE, READ, LIST}),
-    Role.SERVICE: frozenset({CREATE, READ, LIST, STATS}),
+    Role.SERVICE: frozenset({CREATE, READ, LIST, STATS, REPORT}),
     # These three work in the back office; a token of theirs opens no payout.
     Role.COMPLIANCE_OFFICER: frozenset(),
     Role.PAYOUT_APPROVER: frozenset(),

@@ -177,6 +177,10 @@ class ReferenceUsed(LucidError):
     message = "Reference already used"
 
 
+class EventConflict(ReferenceUsed):
+    """`details` names each event by its place in the list, from 0 on."""
+
+
 # Codes that appear in a payout's `failure` and never as the answer to a request, with their messages.
 NETWORK_ERROR: Final = "LUCID_ERR_2006"
 INSUFFICIENT_BALANCE: Final = "LUCID_ERR_2007"

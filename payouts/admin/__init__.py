@@ -10,6 +10,7 @@ from payouts.admin import (
     reconciliation,
     treasury,
     unusual,
+    work,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "reconciliation",
     "treasury",
     "unusual",
+    "work",
 ]

@@ -10,6 +10,7 @@ from payouts.api.own_limits import LimitsView
 from payouts.api.stats import StatsView
 from payouts.api.transactions import BulkTransactionsView, TransactionView
 from payouts.api.views import PayoutsView, PayoutView
+from payouts.api.work import DeregisteredView, RegisteredView, ReputationView, SessionView
 
 urlpatterns = [
     path("payouts", PayoutsView.as_view()),
@@ -21,4 +22,8 @@ urlpatterns = [
     path("payouts/<str:payout_id>/cancel", CancelView.as_view()),
     path("limits", LimitsView.as_view()),
     path("stats", StatsView.as_view()),
+    path("events/session-completed", SessionView.as_view()),
+    path("events/node-reputation", ReputationView.as_view()),
+    path("events/node-registered", RegisteredView.as_view()),
+    path("events/node-deregistered", DeregisteredView.as_view()),
 ]

@@ -10,6 +10,7 @@ from payouts.models.payout import Payout, PayoutTransition
 from payouts.models.reconciliation import ReconciliationCase, ReconciliationRun
 from payouts.models.tally import Tally, TallyChange
 from payouts.models.unusual import LargestOfDay, UnusualAmount
+from payouts.models.work import WorkEvent, WorkKind
 
 __all__ = [
     "Alarm",
@@ -36,4 +37,6 @@ __all__ = [
     "Treasury",
     "UnknownTransfer",
     "UnusualAmount",
+    "WorkEvent",
+    "WorkKind",
 ]

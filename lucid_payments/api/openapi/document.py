@@ -34,6 +34,7 @@ TAGS: Final = [
     {"name": "Batches", "description": "Many payouts, accepted as one."},
     {"name": "Limits and figures", "description": "What may be asked for, and what became of it."},
     {"name": "Events and webhooks", "description": "What happened, for who polls and for who is told."},
+    {"name": "Work", "description": "What Blockchain Core tells of nodes and their work."},
     {"name": "Tokens", "description": "A password or a key for tokens, and the keys that verify them."},
     {"name": "Health", "description": "For gateways, orchestrators and dashboards."},
     {"name": "This description", "description": "For programs and for people."},

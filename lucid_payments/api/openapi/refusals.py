@@ -111,6 +111,10 @@ CATALOGUE: Final[tuple[Refusal, ...]] = (
         errors.ReferenceUsed({"reference_id": ["This reference was used before."], "payout_id": PAYOUT}),
         "The caller used this reference before, for the payout in `payout_id`.",
     ),
+    _lucid(
+        errors.EventConflict({"0": {"event_id": ["This event_id was used before and said something else."]}}),
+        "An `event_id` was used before for another fact; the details name each by its place in the list.",
+    ),
 )
 BY_ERROR: Final = {refusal.name: refusal for refusal in CATALOGUE}
 

@@ -13,9 +13,9 @@ from lucid_payments.backoffice.policy import Area
 ALL = {"payouts", "limits", "treasury", "chain", "alarms", "acts"}
 READS = {
     "admin": ALL | {"ledger", "events", "audit", "people"},
-    "auditor": ALL | {"ledger", "events", "audit", "people"},
+    "auditor": ALL | {"ledger", "events", "audit", "people", "kyc"},
     "payout_approver": ALL | {"ledger"},
-    "compliance_officer": ALL | {"audit"},
+    "compliance_officer": ALL | {"audit", "kyc"},
     "end_user": set(),
     "node_operator": set(),
     "service": set(),

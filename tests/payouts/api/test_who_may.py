@@ -98,6 +98,8 @@ OWN_ALONE = {
     "nobody": "404 404 404 404 403 403 403",
 }
 OPEN = {"open": ANYBODY}
+# A body that says nothing: whoever may report is told what is missing.
+CORE_ALONE = "403 403 403 400 403 403 403"
 BAD_BODY = {"open": "400 400 400 400 400 400 400"}
 
 
@@ -138,6 +140,10 @@ TABLE = [
     Row("GET /limits", {"any": LISTS}),
     Row("GET /stats", {"any": "200 200 403 200 403 403 200"}),
     Row("GET /events", {"any": LISTS}),
+    Row("POST /events/session-completed", {"any": CORE_ALONE}, nothing),
+    Row("POST /events/node-reputation", {"any": CORE_ALONE}, nothing),
+    Row("POST /events/node-registered", {"any": CORE_ALONE}, nothing),
+    Row("POST /events/node-deregistered", {"any": CORE_ALONE}, nothing),
     Row("GET /webhooks", {"any": LISTS}),
     Row("POST /webhooks", {"any": "201 201 201 201 403 403 403"}, hook),
     Row("GET /webhooks/{webhook_id}", OWN_ALONE),

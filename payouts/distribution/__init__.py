@@ -1,0 +1,1 @@
+"""Work and what is paid for it: what Blockchain Core reports."""
