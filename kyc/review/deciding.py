@@ -72,6 +72,8 @@ def approve(
     left = marking.undecided(begun.row)
     if left:
         raise Refused(f"Not in order yet: {', '.join(left)}.")
+    if not marking.current_documents(begun.row).exists():
+        raise Refused("No document proves who this is.")
     if risk != Risk.HIGH:
         return _grant(begun, code, note=note, risk=risk, first_reviewer=actor)
     return steps.finish(

@@ -9,8 +9,9 @@ from itertools import count
 from django.conf import settings
 from django.contrib.auth.models import Permission
 
+from kyc.documents import storing
 from kyc.documents.converting import Converted, Picture
-from kyc.models import Finding, KycRecord, NodeOperator, Risk
+from kyc.models import DocumentKind, Finding, KycRecord, NodeOperator, Risk
 from kyc.models.operators import OperatorStatus as State
 from kyc.review import applying, deciding, enduring, marking, policy, taking
 from lucid_payments import clock
@@ -63,6 +64,7 @@ def draft(of: NodeOperator | None = None, **fields: str) -> KycRecord:
 
 def submitted(of: NodeOperator | None = None, **fields: str) -> KycRecord:
     record = draft(of, **fields)
+    storing.add(record, DocumentKind.PASSPORT, SCAN, actor=record.operator.user)
     return applying.submit(record, actor=record.operator.user)
 
 

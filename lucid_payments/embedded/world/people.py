@@ -14,6 +14,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from kyc.models import Node, NodeOperator, OperatorStatus
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
+from lucid_payments.embedded.world import desk
 from lucid_payments.money import BASE_UNITS_PER_USDT
 from payouts.tron import addresses
 
@@ -60,33 +61,31 @@ def _account(name: str, role: str) -> dict[str, str]:
 
 
 def _operators() -> None:
-    """One operator verified throughout, with the node that the KYC router pays; one more in each state."""
-    _operator(User.objects.get(username="node_operator"), OperatorStatus.APPROVED, VERIFIED_NODE)
-    for status in OperatorStatus:
-        user = User.objects.create_user(
-            username=f"operator_{status.value}", password=None, role="node_operator"
-        )
-        _operator(user, status, f"node-{status.value.replace('_', '-')}")
+    """One operator verified throughout, with the node that the KYC router pays; one more in each state of KYC."""
+    nodes = [_operator(User.objects.get(username="node_operator"), VERIFIED_NODE)]
+    for name in (*OperatorStatus.values, *desk.MORE):
+        user = User.objects.create_user(username=f"operator_{name}", password=None, role="node_operator")
+        nodes.append(_operator(user, f"node-{name.replace('_', '-')}"))
+    desk.past()
+    for node in nodes:
+        _attest(node)
 
 
-def _operator(user: User, status: OperatorStatus, node_id: str) -> None:
-    attested = status in (OperatorStatus.APPROVED, OperatorStatus.EXPIRING)
-    commitment = hashlib.sha256(node_id.encode()).hexdigest()
-    operator = NodeOperator.objects.create(
-        user=user,
-        operator_id=f"operator-{user.username}",
-        status=status,
-        kyc_hash=f"sha256:{commitment}" if attested else "",
-    )
+def _operator(user: User, node_id: str) -> Node:
+    operator = NodeOperator.objects.create(user=user, operator_id=f"operator-{user.username}")
+    return Node.objects.create(node_id=node_id, operator=operator, reputation=Decimal("0.9"))
+
+
+def _attest(node: Node) -> None:
+    """What an attestation says of a node whose operator is verified by now."""
+    if not NodeOperator.objects.filter(pk=node.operator_id, status=OperatorStatus.APPROVED).exists():
+        return
     now = clock.now()
-    Node.objects.create(
-        node_id=node_id,
-        operator=operator,
-        reputation=Decimal("0.9"),
-        attested_wallet=wallet(node_id) if attested else "",
-        attested_from=now - timedelta(days=60) if attested else None,
-        attested_until=now + timedelta(days=305) if attested else None,
-        attested_per_payout=500 * BASE_UNITS_PER_USDT if attested else None,
-        attested_daily=1_500 * BASE_UNITS_PER_USDT if attested else None,
-        attested_monthly=15_000 * BASE_UNITS_PER_USDT if attested else None,
+    Node.objects.filter(pk=node.pk).update(
+        attested_wallet=wallet(node.node_id),
+        attested_from=now - timedelta(days=60),
+        attested_until=now + timedelta(days=305),
+        attested_per_payout=500 * BASE_UNITS_PER_USDT,
+        attested_daily=1_500 * BASE_UNITS_PER_USDT,
+        attested_monthly=15_000 * BASE_UNITS_PER_USDT,
     )

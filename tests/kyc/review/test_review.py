@@ -106,6 +106,17 @@ def test_nothing_passes_before_each_thing_is_in_order() -> None:
     assert now_of(record).state == State.IN_REVIEW
 
 
+def test_without_a_document_nobody_is_verified() -> None:
+    by = desk.officer()
+    bare = applying.submit(record := desk.draft(), actor=record.operator.user)
+    taking.claim(bare, actor=by)
+    for place in marking.places(bare):
+        marking.mark(bare, place, Finding.GOOD, actor=by)
+    with pytest.raises(Refused, match="No document"):
+        deciding.approve(bare, actor=by, risk=Risk.LOW, code="verified")
+    assert now_of(bare).state == State.IN_REVIEW
+
+
 def test_who_handed_it_in_for_the_applicant_doesn_t_review_it() -> None:
     by = desk.officer()
     record = applying.submit(desk.draft(), actor=by)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kyc.models import KycRecord, NodeOperator, OperatorStatus
 from lucid_payments.embedded.world import history, people
 from payouts.models import Alarm, Payout
 from tests.devnet.fixtures import RunningDevnet
@@ -26,3 +27,5 @@ def test_a_story_of_days_pays_everybody_and_raises_no_alarm(
     forget_process_state()
     assert set(Payout.objects.values_list("status", flat=True)) == {"confirmed"}
     assert list(Alarm.objects.values_list("kind", "detail")) == []
+    assert set(KycRecord.objects.values_list("state", flat=True)) == set(OperatorStatus)
+    assert set(NodeOperator.objects.values_list("status", flat=True)) == set(OperatorStatus)
