@@ -5,6 +5,7 @@ class KycConfig(AppConfig):
     name = "kyc"
 
     def ready(self) -> None:
-        # Checks register themselves.
+        # Acts and checks register themselves.
         from kyc.screening import system_checks  # noqa: F401
         from kyc.vault import checks  # noqa: F401
+        from kyc.wallets import acts  # noqa: F401

@@ -299,6 +299,8 @@ BREAK_GLASS = env.boolean("BREAK_GLASS", False)
 BREAKER_MIDNIGHT = env.choice("BREAKER_MIDNIGHT", ("half_open", "closed"), "half_open")
 
 # --- KYC (compliance.md): how long what may take, and for how long a decision holds ------------------------------
+# How long a new wallet, or a new address that is paid much, waits before money goes there.
+COOLING_OFF_HOURS = env.integer("COOLING_OFF_HOURS", 24, minimum=1, maximum=720)
 KYC_LEASE_MINUTES = env.integer("KYC_LEASE_MINUTES", 30, minimum=1, maximum=480)
 KYC_REVIEW_HOURS = env.integer("KYC_REVIEW_HOURS", 72, minimum=1, maximum=2_160)
 KYC_ANSWER_DAYS = env.integer("KYC_ANSWER_DAYS", 14, minimum=1, maximum=180)

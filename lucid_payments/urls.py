@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 import kyc.documents.admin
+import kyc.wallets.pages
 import lucid_payments.accounts.admin
 import lucid_payments.accounts.client_admin
 import lucid_payments.api.admin
@@ -23,6 +24,7 @@ from lucid_payments.backoffice.site import site
 # Imported for what they put on the site.
 BACK_OFFICE_PAGES = (
     kyc.documents.admin,
+    kyc.wallets.pages,
     lucid_payments.accounts.admin,
     lucid_payments.accounts.client_admin,
     lucid_payments.api.admin,
@@ -38,6 +40,7 @@ BACK_OFFICE_PAGES = (
 urlpatterns: list[URLPattern | URLResolver] = [
     path(settings.API_PREFIX, include("lucid_payments.api.urls")),
     path(settings.API_PREFIX, include("payouts.api.urls")),
+    path(settings.API_PREFIX, include("kyc.urls")),
     # Also where Prometheus looks by itself.
     path("metrics", metrics.view),
     path("docs", RedirectView.as_view(pattern_name="docs")),

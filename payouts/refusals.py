@@ -218,11 +218,14 @@ def usdt_contract() -> str:
     return NETWORKS[settings.TRON_NETWORK].usdt_contract
 
 
+def require_payable(address: str) -> None:
+    """Raises `addresses.InvalidAddress` for what must not be paid: the token's contract, our treasury, no address."""
+    addresses.check_recipient(address, contract=usdt_contract(), treasury=settings.TREASURY_ADDRESS)
+
+
 def _check_recipient(order: PayoutOrder) -> None:
     try:
-        addresses.check_recipient(
-            order.recipient_address, contract=usdt_contract(), treasury=settings.TREASURY_ADDRESS
-        )
+        require_payable(order.recipient_address)
     except addresses.InvalidAddress as error:
         raise InvalidAddress({"recipient_address": [str(error)]}) from None
 

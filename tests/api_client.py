@@ -46,6 +46,13 @@ class ApiClient:
     def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
         return Answer(self.client.get(BASE + path, headers={**self.headers, **(headers or {})}))
 
+    def put(self, path: str, body: Any) -> Answer:
+        """`body`: bytes or text as they are, anything else as JSON."""
+        raw = body if isinstance(body, bytes | str) else json.dumps(body)
+        return Answer(
+            self.client.put(BASE + path, raw, content_type="application/json", headers=self.headers)
+        )
+
     def post(
         self,
         path: str,

@@ -19,6 +19,7 @@ from kyc.models.screening_lists import (
 )
 from kyc.models.timeline import KycStep
 from kyc.models.vault import Subject
+from kyc.models.wallets import Wallet, WalletEnd, WalletProof
 
 __all__ = [
     "AddressForm",
@@ -53,4 +54,7 @@ __all__ = [
     "ScreeningCase",
     "ScreeningEncounter",
     "Subject",
+    "Wallet",
+    "WalletEnd",
+    "WalletProof",
 ]

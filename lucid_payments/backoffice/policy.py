@@ -24,6 +24,7 @@ class Area(StrEnum):
     ACTS = "acts"
     PEOPLE = "people"
     KYC = "kyc"
+    RECIPIENTS = "recipients"
 
 
 READERS: Final[dict[Area, frozenset[Role]]] = {
@@ -38,6 +39,7 @@ READERS: Final[dict[Area, frozenset[Role]]] = {
     Area.ACTS: BACK_OFFICE,
     Area.PEOPLE: frozenset({Role.ADMIN, Role.AUDITOR}),
     # Administrators run the machine; who the paid people are isn't theirs to know.
+    Area.RECIPIENTS: BACK_OFFICE,
     Area.KYC: frozenset({Role.COMPLIANCE_OFFICER, Role.AUDITOR}),
 }
 

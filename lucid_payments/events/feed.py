@@ -27,6 +27,7 @@ THIN: Final[dict[str, tuple[str, ...]]] = {
     "killswitch": ("scope",),
     "limit": ("scope", "period", "starts_at", "limit_usdt"),
     "kyc": ("application_id", "status", "reasons", "answer_by", "expires_at"),
+    "wallet": ("state", "node_id"),
     "webhook": ("webhook_id", "because"),
 }  # fmt: skip
 # Of the whole system: nobody's own, and for administrators alone.

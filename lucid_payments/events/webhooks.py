@@ -27,6 +27,7 @@ KNOWN_TYPES: Final = frozenset(
         *(f"killswitch.{word}" for word in ("pulled", "released")),
         "limit.reached",
         "limit.waived",
+        "wallet.changed",
         "webhook.test",
     }
 )

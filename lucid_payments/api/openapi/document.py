@@ -35,6 +35,7 @@ TAGS: Final = [
     {"name": "Limits and figures", "description": "What may be asked for, and what became of it."},
     {"name": "Events and webhooks", "description": "What happened, for who polls and for who is told."},
     {"name": "Work", "description": "What Blockchain Core tells of nodes and their work."},
+    {"name": "Wallets", "description": "Where you are paid, proven by a signed message."},
     {"name": "Tokens", "description": "A password or a key for tokens, and the keys that verify them."},
     {"name": "Health", "description": "For gateways, orchestrators and dashboards."},
     {"name": "This description", "description": "For programs and for people."},

@@ -35,6 +35,8 @@ CONTRACT = {
     "GET /payouts/batch/{batch_id}": 30,
     "GET /limits": 30,
     "GET /stats": 20,
+    "GET /recipients/me": 30,
+    "PUT /recipients/me": 5,
     "GET /health": 120,
     "GET /health/live": 120,
     "GET /health/ready": 120,

@@ -10,7 +10,7 @@ from lucid_payments.accounts.roles import Role
 from lucid_payments.backoffice import policy
 from lucid_payments.backoffice.policy import Area
 
-ALL = {"payouts", "limits", "treasury", "chain", "alarms", "acts"}
+ALL = {"payouts", "limits", "treasury", "chain", "alarms", "acts", "recipients"}
 READS = {
     "admin": ALL | {"ledger", "events", "audit", "people"},
     "auditor": ALL | {"ledger", "events", "audit", "people", "kyc"},

@@ -266,6 +266,7 @@ LISTS = {
     "/admin/events/webhookdelivery/": "events",
     "/admin/backoffice/twopersonact/": "acts",
     "/admin/accounts/user/": "people",
+    "/admin/kyc/wallet/": "recipients",
 }
 
 

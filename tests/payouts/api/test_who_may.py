@@ -27,6 +27,7 @@ from lucid_payments.events import webhooks
 from payouts.manager import PayoutManager
 from payouts.order import PayoutOrder
 from tests.api_client import ApiClient
+from tests.kyc.wallets import signing
 from tests.payouts.api.conftest import RECIPIENT, order
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -119,6 +120,10 @@ def bulk(world: World) -> Any:
     return [world.payout_id]
 
 
+def wallet(world: World) -> Any:
+    return signing.body(world.caller)
+
+
 def hook(_: World) -> Any:
     return {"url": "http://127.0.0.1:1/hook"}
 
@@ -139,6 +144,8 @@ TABLE = [
     Row("GET /payouts/batch/{batch_id}", {key: READS[key] for key in ("own", "other", "nobody")}),
     Row("GET /limits", {"any": LISTS}),
     Row("GET /stats", {"any": "200 200 403 200 403 403 200"}),
+    Row("GET /recipients/me", {"any": LISTS}),
+    Row("PUT /recipients/me", {"any": LISTS}, wallet),
     Row("GET /events", {"any": LISTS}),
     Row("POST /events/session-completed", {"any": CORE_ALONE}, nothing),
     Row("POST /events/node-reputation", {"any": CORE_ALONE}, nothing),
