@@ -17,7 +17,7 @@ from kyc.wallets.changing import Owner
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import BACK_OFFICE, Role
-from lucid_payments.api.errors import LucidError
+from lucid_payments.api.errors import LucidError, RecipientNotAccepted
 from lucid_payments.backoffice import acts
 from lucid_payments.backoffice.acts import NEW, Act, ActRefused, Outcome, Performance
 from lucid_payments.backoffice.policy import Verdict
@@ -48,10 +48,20 @@ class WalletForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         if "whose" in cleaned and "name" in cleaned:
             try:
-                owner_of(cleaned)
+                owner = owner_of(cleaned)
             except ActRefused as refused:
                 self.add_error("name", str(refused))
+            else:
+                self._screen(owner, cleaned.get("address"))
         return cleaned
+
+    def _screen(self, owner: Owner, address: str | None) -> None:
+        """Here and not in the act: what a refusal opens a case of must outlive the refused transaction."""
+        if address is not None:
+            try:
+                changing.require_acceptable(owner, address)
+            except RecipientNotAccepted:
+                self.add_error("address", "This address isn't accepted. Screening has a case of it.")
 
 
 class SetWallet(Act):

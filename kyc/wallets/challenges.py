@@ -35,7 +35,12 @@ class Challenge:
 
     @property
     def fingerprint(self) -> str:
-        return hashlib.sha256(self.nonce.encode()).hexdigest()
+        return fingerprint(self.nonce)
+
+
+def fingerprint(nonce: str) -> str:
+    """By which a nonce that was used is known again."""
+    return hashlib.sha256(nonce.encode()).hexdigest()
 
 
 def make(user: User, node: Node | None, address: str) -> Challenge:

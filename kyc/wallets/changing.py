@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from kyc.models import Node, Wallet, WalletEnd, WalletProof
+from kyc import screening
+from kyc.models import Moment, Node, Wallet, WalletEnd, WalletProof
+from kyc.screening import Verdict
 from kyc.wallets import challenges
+from kyc.wallets.challenges import Challenge
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.api import errors
@@ -80,46 +83,43 @@ def check_address(address: str) -> None:
         raise errors.InvalidAddress({"wallet_address": [str(error)]}) from None
 
 
-@transaction.atomic
+def require_acceptable(owner: Owner, address: str) -> None:
+    """Screen the address. Raises RecipientNotAccepted for one that is listed.
+
+    Outside the transaction of the change: the case that a hit opens is kept though nothing else is.
+    """
+    about = f"node {owner.node.node_id}" if owner.node else f"user {owner.account.public_id}"
+    look = screening.screen_address(address, moment=Moment.REGISTRATION, about=about)
+    if look.verdict(address) == Verdict.REFUSE:
+        raise errors.RecipientNotAccepted
+
+
 def prove(
     owner: Owner, *, actor: User, address: str, nonce: str, signature: str, request_id: str = ""
 ) -> Wallet:
     """Take a signed challenge as proof. The same one again answers the wallet it made.
 
-    Raises InvalidRequest for a nonce that isn't this owner's or too old, for a signature by another key, and for an
-    address nobody can own; 409 for a nonce that proved a wallet which is over.
+    Raises InvalidRequest for a nonce that isn't this owner's or too old and for a signature by another key,
+    errors.InvalidAddress and RecipientNotAccepted for the address, 409 for a nonce whose wallet is over.
     """
-    _hold(owner)
-    fingerprint = challenges.Challenge("", nonce, clock.now()).fingerprint
-    made = Wallet.objects.filter(nonce_sha256=fingerprint).first()
-    if made is not None and (made.user, made.node, made.address) == (owner.user, owner.node, address):
-        if made.ended_at is None:
-            return made
-        raise HttpError(409, {"nonce": [SPENT]})
-    challenge = challenges.read(actor, owner.node, address, nonce) if made is None else None
-    if challenge is None:
-        raise InvalidRequest({"nonce": [SPENT]})
-    try:
-        signer = signed_messages.signer_of(challenge.message, signature)
-    except BadSignature as error:
-        raise InvalidRequest({"signature": [str(error)]}) from None
-    if signer != address:
-        raise InvalidRequest(
-            {"signature": ["The message was signed by another wallet, or isn't the one we gave."]}
-        )
+    made = _made_with(owner, address, nonce)
+    if made is not None:
+        return made
+    challenge = _verified(owner, actor, address, nonce, signature)
     check_address(address)
-    before = current(owner)
-    if before is not None and before.address == address:
-        return before
-    return _replace(
-        owner,
-        before,
-        Wallet(
-            **owner.columns, address=address, proof=WalletProof.SIGNED, message=challenge.message,
-            signature=signature, nonce_sha256=challenge.fingerprint, added_by=actor,
-        ),
-        actor=actor, request_id=request_id,
+    require_acceptable(owner, address)
+    wallet = Wallet(
+        **owner.columns, address=address, proof=WalletProof.SIGNED, message=challenge.message, signature=signature,
+        nonce_sha256=challenge.fingerprint, added_by=actor,
     )  # fmt: skip
+    with transaction.atomic():
+        _hold(owner)
+        # Somebody may have sent the same one meanwhile.
+        made = _made_with(owner, address, nonce)
+        before = current(owner)
+        if made is not None or (before is not None and before.address == address):
+            return made or cast(Wallet, before)
+        return _replace(owner, before, wallet, actor=actor, request_id=request_id)
 
 
 @transaction.atomic
@@ -153,6 +153,34 @@ def withdraw(wallet: Wallet, *, actor: User, evidence: dict[str, Any], request_i
         return False
     _record("wallet.withdrawn", owner, wallet, actor, evidence, request_id)
     return True
+
+
+def _made_with(owner: Owner, address: str, nonce: str) -> Wallet | None:
+    """The wallet that this very nonce proved. Raises HttpError 409 when it is over, InvalidRequest for another's."""
+    made = Wallet.objects.filter(nonce_sha256=challenges.fingerprint(nonce)).first()
+    if made is None:
+        return None
+    if (made.user, made.node, made.address) != (owner.user, owner.node, address):
+        raise InvalidRequest({"nonce": [SPENT]})
+    if made.ended_at is not None:
+        raise HttpError(409, {"nonce": [SPENT]})
+    return made
+
+
+def _verified(owner: Owner, actor: User, address: str, nonce: str, signature: str) -> Challenge:
+    """The challenge, signed by the wallet that it names. Raises InvalidRequest."""
+    challenge = challenges.read(actor, owner.node, address, nonce)
+    if challenge is None:
+        raise InvalidRequest({"nonce": [SPENT]})
+    try:
+        signer = signed_messages.signer_of(challenge.message, signature)
+    except BadSignature as error:
+        raise InvalidRequest({"signature": [str(error)]}) from None
+    if signer != address:
+        raise InvalidRequest(
+            {"signature": ["The message was signed by another wallet, or isn't the one we gave."]}
+        )
+    return challenge
 
 
 def _replace(

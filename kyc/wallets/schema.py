@@ -92,5 +92,5 @@ set_recipient = operation(
     },
     answer=RecipientShown,
     example={"node_id": None, "wallet": _WALLET, "challenge": None},
-    refused=[refusals.UNKNOWN_PATH, errors.InvalidAddress],
+    refused=[refusals.UNKNOWN_PATH, errors.InvalidAddress, errors.RecipientNotAccepted],
 )  # fmt: skip

@@ -15,7 +15,7 @@ ADDRESSES = [key.public_key.to_base58check_address() for key in KEYS]
 
 
 def sign(message: str, key: int = 0) -> str:
-    return "0x" + KEYS[key].sign_msg(message.encode()).hex()
+    return f"0x{KEYS[key].sign_msg(message.encode()).hex()}"
 
 
 def body(user: User, key: int = 0, *, node: Node | None = None) -> dict[str, Any]:

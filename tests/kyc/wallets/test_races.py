@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -51,12 +53,11 @@ def test_a_confirmation_and_a_withdrawal_of_the_same_act_leave_one_of_them(user:
     asker, second = desk("compliance_officer"), desk("compliance_officer", name="second")
     asker.act("wallet.set", "new", whose="user", name="paid", address=ADDRESSES[0])
     act = TwoPersonAct.objects.get()
-    found = at_once(
-        [
-            partial(second_person.confirm, act.pk, actor=second.user),
-            partial(second_person.withdraw, act.pk, actor=asker.user),
-        ]
-    )
+    calls: list[Callable[[], Any]] = [
+        partial(second_person.confirm, act.pk, actor=second.user),
+        partial(second_person.withdraw, act.pk, actor=asker.user),
+    ]
+    found = at_once(calls)
     act.refresh_from_db()
     refused = [answer for answer in found if isinstance(answer, Exception)]
     assert [type(answer) for answer in refused] == [ActRefused]
@@ -65,7 +66,11 @@ def test_a_confirmation_and_a_withdrawal_of_the_same_act_leave_one_of_them(user:
 
 def test_a_wallet_withdrawn_while_another_is_proven_ends_once(user: User) -> None:
     first = proof(user, 0)()
-    found = at_once([proof(user, 1), partial(changing.withdraw, first, actor=user, evidence={})])
+    calls: list[Callable[[], Any]] = [
+        proof(user, 1),
+        partial(changing.withdraw, first, actor=user, evidence={}),
+    ]
+    found = at_once(calls)
     assert not [answer for answer in found if isinstance(answer, LucidError)]
     assert Wallet.objects.get(ended_at=None).address == ADDRESSES[1]
     first.refresh_from_db()

@@ -9,13 +9,14 @@ import pytest
 from pytest_django import Settings
 
 from kyc import wallets
-from kyc.models import Node, NodeOperator, Wallet
+from kyc.models import Node, NodeOperator, ScreeningCase, Wallet
 from kyc.wallets import challenges
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.audit.models import AuditEntry
 from lucid_payments.events.models import Event
 from tests.api_client import ApiClient
+from tests.kyc.screening import lists
 from tests.kyc.wallets import signing
 from tests.kyc.wallets.signing import ADDRESSES
 
@@ -234,3 +235,18 @@ def test_the_cooling_off_time_is_a_setting(user: User, settings: Settings) -> No
     ApiClient(user).put(PATH, signing.body(user))
     wallet = Wallet.objects.get()
     assert timedelta(hours=1, minutes=59) < wallet.counts_from - wallet.created_at <= timedelta(hours=2)
+
+
+def test_a_listed_address_becomes_nobody_s_wallet_and_opens_a_case(user: User) -> None:
+    body = signing.body(user)
+    lists.listing(*(ADDRESSES[0], lists.tron("another")))
+    details = ApiClient(user).put(PATH, body).refused(403, "LUCID_ERR_2012")
+    assert details == {}
+    assert not Wallet.objects.exists()
+    assert ScreeningCase.objects.get().subject == ADDRESSES[0]
+
+
+def test_who_can_t_sign_for_an_address_opens_no_case_of_it(user: User) -> None:
+    lists.listing(*(ADDRESSES[0], lists.tron("another")))
+    assert ApiClient(user).put(PATH, _of_another_wallet(user)).status == 400
+    assert not ScreeningCase.objects.exists()

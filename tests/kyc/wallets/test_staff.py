@@ -61,7 +61,7 @@ def test_a_node_s_wallet_is_set_so_too() -> None:
     first, second = desk("compliance_officer"), desk("admin")
     first.act("wallet.set", "new", **asked(whose="node", name="node-1"))
     second.answer(TwoPersonAct.objects.get().pk, "confirm")
-    assert Wallet.objects.get().node.node_id == "node-1"
+    assert Wallet.objects.get(node__node_id="node-1").address == ADDRESSES[0]
 
 
 @pytest.mark.parametrize(

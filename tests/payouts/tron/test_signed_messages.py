@@ -16,7 +16,7 @@ MESSAGES = ["", "hello", "1", "Lucid\nPayments", "\u00e9\u4e2d\U0001f4b0", "x" *
 
 
 def signed(message: str) -> str:
-    return "0x" + KEY.sign_msg(message.encode()).hex()
+    return f"0x{KEY.sign_msg(message.encode()).hex()}"
 
 
 @pytest.mark.parametrize("message", MESSAGES)
