@@ -15,6 +15,7 @@ from lucid_payments import clock, commits, locks, nudge
 from lucid_payments.accounts.models import User
 from lucid_payments.api.errors import NotCancellable
 from payouts import ledger, timeline
+from payouts.approvals import requests
 from payouts.doors import Doors
 from payouts.headroom import Slots, claim_of
 from payouts.models.attempt import IN_FLIGHT, UNRESOLVED, Attempt, AttemptState
@@ -384,6 +385,7 @@ def cancel(payout: Payout, *, actor: User, reason: str) -> Payout:
         raise NotCancellable({"status": locked.public_status})
     if prepared:
         _take_back(prepared)
+    at = clock.now()
     timeline.move(
         [
             timeline.Step(
@@ -394,8 +396,9 @@ def cancel(payout: Payout, *, actor: User, reason: str) -> Payout:
             )
         ],
         actor=actor,
-        at=clock.now(),
+        at=at,
     )
+    requests.withdraw_what_waits_for_nothing(locked, at)
     return locked
 
 

@@ -13,6 +13,8 @@ from lucid_payments.audit import log
 from lucid_payments.events import outbox
 from lucid_payments.money import format_usdt, to_decimal
 from payouts import schedule, timeline, unusual
+from payouts.approvals import requests
+from payouts.models.approval import ApprovalRequest
 from payouts.models.batch import PayoutBatch
 from payouts.models.payout import HoldReason, Payout, PayoutStatus
 from payouts.order import PayoutOrder
@@ -31,6 +33,8 @@ class _Origin:
     idempotency_key: str | None
     at: datetime
     batch: PayoutBatch | None = None
+    # What people must agree to first; None: nothing.
+    approval: ApprovalRequest | None = None
 
 
 @commits.atomic("create")
@@ -48,7 +52,8 @@ def create(
     """
     desk = Desk.open(creator, [order], hold_while_open=hold_while_open)
     decision = desk.decide(order)
-    origin = _Origin(creator, request_id, idempotency_key, desk.at)
+    approval = requests.ask(creator=creator, amounts=[order.amount], at=desk.at, request_id=request_id)
+    origin = _Origin(creator, request_id, idempotency_key, desk.at, approval=approval)
     return _accept([(order, decision)], desk, origin)[0]
 
 
@@ -87,7 +92,14 @@ def create_batch(
         idempotency_key=idempotency_key,
         created_at=desk.at,
     )
-    _accept(decided, desk, _Origin(creator, request_id, idempotency_key, desk.at, batch))
+    approval = requests.ask(
+        creator=creator,
+        amounts=[order.amount for order in orders],
+        at=desk.at,
+        batch=batch,
+        request_id=request_id,
+    )
+    _accept(decided, desk, _Origin(creator, request_id, idempotency_key, desk.at, batch, approval))
     told = {
         "batch_id": batch.batch_id,
         "total_payouts": len(orders),
@@ -108,7 +120,7 @@ def _accept(
             (
                 timeline.Step(
                     payout=payout,
-                    to=PayoutStatus.SCHEDULED,
+                    to=PayoutStatus(payout.status),
                     hold=HoldReason(payout.hold_reason) if payout.hold_reason else None,
                     detail=payout.reason,
                 ),
@@ -119,7 +131,8 @@ def _accept(
         actor=origin.creator,
     )
     unusual.note(payouts, origin.creator, origin.at)
-    nudge.after_commit(RELEASE_TASK)
+    if origin.approval is None:
+        nudge.after_commit(RELEASE_TASK)
     return payouts
 
 
@@ -128,8 +141,9 @@ def _row(order: PayoutOrder, decision: RouterDecision, desk: Desk, origin: _Orig
     return Payout(
         creator=origin.creator,
         batch=origin.batch,
-        status=PayoutStatus.SCHEDULED,
-        hold_reason=HoldReason.SLOT if due_at > origin.at else None,
+        approval=origin.approval,
+        status=PayoutStatus.SCHEDULED if origin.approval is None else PayoutStatus.AWAITING_APPROVAL,
+        hold_reason=_hold(due_at, origin),
         recipient_address=order.recipient_address,
         amount=order.amount,
         reason=order.reason,
@@ -149,6 +163,12 @@ def _row(order: PayoutOrder, decision: RouterDecision, desk: Desk, origin: _Orig
         due_at=due_at,
         created_at=origin.at,
     )
+
+
+def _hold(due_at: datetime, origin: _Origin) -> HoldReason | None:
+    if origin.approval is not None:
+        return HoldReason.APPROVAL
+    return HoldReason.SLOT if due_at > origin.at else None
 
 
 def _refuse_more_than_a_day(decided: Sequence[tuple[PayoutOrder, RouterDecision]], desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from payouts import adoption, execution, intake, resolution, settlement
+from payouts.approvals import deciding, many
 
 
 class PayoutManager:
@@ -13,6 +14,12 @@ class PayoutManager:
     create_batch = staticmethod(intake.create_batch)
     cancel = staticmethod(execution.cancel)
     hold = staticmethod(execution.hold)
+
+    # What people must agree to first
+    approve = staticmethod(deciding.approve)
+    approve_many = staticmethod(many.approve_many)
+    reject = staticmethod(deciding.reject)
+    reject_many = staticmethod(many.reject_many)
 
     # On its way out
     release = staticmethod(execution.release)

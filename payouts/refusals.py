@@ -26,6 +26,7 @@ from lucid_payments.api.errors import (
     ReferenceUsed,
 )
 from lucid_payments.money import format_usdt
+from payouts.approvals import rules
 from payouts.models.payout import (
     MAXIMUM_AMOUNT,
     MINIMUM_AMOUNT,
@@ -48,8 +49,8 @@ from routers.selection import RouterDecision
 class Desk:
     """Where the orders of one request are looked at, one after the other.
 
-    What is asked of the database is asked once for all of them. References and replaced payouts stay locked until
-    the transaction ends: of two requests at once that name the same, the second waits and sees the first's.
+    What is asked of the database is asked once for all of them. One caller's requests take turns until their
+    transactions end: of two at once that name the same reference or payout, the second sees the first's.
     """
 
     creator: User
@@ -73,6 +74,7 @@ class Desk:
     @classmethod
     def open(cls, creator: User, orders: Sequence[PayoutOrder], *, hold_while_open: bool = False) -> Desk:
         """Only inside a transaction."""
+        _take_turns(creator)
         replaceable = _replaceable(creator, [order.retry_of for order in orders if order.retry_of])
         pks = [payout.pk for payout in replaceable.values()]
         nodes = {order.node_id for order in orders if order.node_id}
@@ -244,11 +246,17 @@ SELECT reference_id, payout_id FROM {Payout._meta.db_table} WHERE creator_id = %
 """  # noqa: S608 - a table's name, and parameters
 
 
+def _take_turns(creator: User) -> None:
+    """One caller's requests come one by one: what each adds to the day that approvals are asked by, the next one sees,
+    and of two with one reference the second finds it used.
+    """
+    locks.hold_names([rules.hold_creator(creator)])
+
+
 def _references(creator: User, named: Sequence[str]) -> dict[str, str]:
-    """A reference is used once per caller, for ever; of two at the same time the second one waits and sees it."""
+    """A reference is used once per caller, for ever."""
     if not named:
         return {}
-    locks.hold_names([f"reference {creator.pk} {reference}" for reference in named])
     with connection.cursor() as cursor:
         cursor.execute(_USED, [creator.pk, list(named)])
         return dict(cursor.fetchall())

@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db import connection, transaction
+from django.db.models import BigIntegerField
+from django.db.models.expressions import RawSQL
 
 from lucid_payments import clock, locks
 from lucid_payments.audit import log
@@ -76,6 +78,23 @@ SELECT router_type, {_SUMS} FROM (
     WHERE minute >= %(since)s AND %(creator)s IN (creator_id, {EVERYBODY})
 ) AS found GROUP BY router_type
 """  # noqa: S608
+# Exact: of the minute in which it begins, the payouts themselves; then whole minutes, hours, and minutes again.
+_ASKED: Final = """
+(SELECT coalesce(sum(amount), 0)::bigint FROM (
+    SELECT amount FROM payouts_payout
+    WHERE creator_id = %s AND created_at >= %s AND created_at < %s
+    UNION ALL
+    SELECT amount FROM payouts_tally
+    WHERE creator_id = %s AND grain = 'minute' AND starts_at >= %s AND starts_at < %s
+    UNION ALL
+    SELECT amount FROM payouts_tally
+    WHERE creator_id = %s AND grain = 'hour' AND starts_at >= %s AND starts_at < %s
+    UNION ALL
+    SELECT amount FROM payouts_tally WHERE creator_id = %s AND grain = 'minute' AND starts_at >= %s
+    UNION ALL
+    SELECT amount FROM payouts_tallychange WHERE creator_id = %s AND minute >= %s
+) AS asked)
+"""
 # What stands in the sums and in the changes, less what the payouts say.
 _DIFFERENCES: Final = f"""
 WITH counted AS (WITH changes AS ({_COUNTED}) {_SPREAD})
@@ -141,6 +160,31 @@ def read(period: timedelta, now: datetime, creator: int | None = None) -> dict[s
     with connection.cursor() as cursor:
         cursor.execute(_READ, asked)
         return {router: Sums(*figures) for router, *figures in cursor.fetchall()}
+
+
+def amount_asked_for(creator: int, since: datetime, now: datetime) -> RawSQL:
+    """An expression: base units of all that one caller (primary key) asked for from `since` on, to the microsecond.
+
+    `since` is at least two hours before `now`. It sees what is committed, or in this transaction: whoever decides by
+    it holds a lock that the caller's other requests wait for.
+    """
+    minute = _from_the_next(since, timedelta(minutes=1))
+    hour = _from_the_next(minute, timedelta(hours=1))
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    bounds = (
+        *(creator, since, minute),
+        *(creator, minute, hour),
+        *(creator, hour, this_hour),
+        *(creator, this_hour),
+        *(creator, minute),
+    )
+    return RawSQL(_ASKED, bounds, output_field=BigIntegerField())  # noqa: S611 - the values are parameters
+
+
+def _from_the_next(at: datetime, grain: timedelta) -> datetime:
+    """The first whole minute or hour that begins at `at` or later."""
+    over = (at - _EVER) % grain
+    return at + (grain - over) if over else at
 
 
 def fold() -> int:

@@ -28,6 +28,7 @@ KNOWN_TYPES: Final = frozenset(
         "limit.reached",
         "limit.waived",
         "wallet.changed",
+        "approval.needed",
         "webhook.test",
     }
 )

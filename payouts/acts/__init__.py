@@ -1,5 +1,5 @@
-"""The back office's acts on cases; importing this registers them."""
+"""The back office's acts on approvals and cases; importing this registers them."""
 
-from payouts.acts import cases
+from payouts.acts import approval_rules, approvals, cases
 
-__all__ = ["cases"]
+__all__ = ["approval_rules", "approvals", "cases"]

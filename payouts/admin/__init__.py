@@ -2,6 +2,8 @@
 
 from payouts.admin import (
     alarms,
+    approval_rules,
+    approvals,
     cases,
     chain,
     ledger,
@@ -15,6 +17,8 @@ from payouts.admin import (
 
 __all__ = [
     "alarms",
+    "approval_rules",
+    "approvals",
     "cases",
     "chain",
     "ledger",

@@ -33,6 +33,9 @@ class Line:
     needs_a_person: bool
 
 
+_TO_APPROVE = words.status_words(PayoutStatus.AWAITING_APPROVAL)
+
+
 def panel() -> dict[str, Any]:
     """All that hasn't ended, by status and hold, and today's failures; two queries over few rows."""
     now = clock.now()
@@ -41,6 +44,7 @@ def panel() -> dict[str, Any]:
         "attention": [line for line in open_lines if line.needs_a_person],
         "moving": [line for line in open_lines if not line.needs_a_person],
         "failed_today": _failed_today(now),
+        "to_approve": sum(line.count for line in open_lines if line.words == _TO_APPROVE),
     }
 
 

@@ -1,5 +1,6 @@
 """The rows behind a payout's way; see docs/design of each module's first lines."""
 
+from payouts.models.approval import Approval, ApprovalRequest, ApprovalRule
 from payouts.models.attempt import Attempt, NodeAnswer
 from payouts.models.batch import PayoutBatch
 from payouts.models.cases import ChainSearch, Evidence, ManualCase, UnknownTransfer
@@ -14,6 +15,9 @@ from payouts.models.work import WorkEvent, WorkKind
 
 __all__ = [
     "Alarm",
+    "Approval",
+    "ApprovalRequest",
+    "ApprovalRule",
     "Attempt",
     "ChainBlock",
     "ChainSearch",

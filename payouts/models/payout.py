@@ -9,6 +9,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Left, Right
 
 from lucid_payments.clock import LucidNow
 from lucid_payments.money import BASE_UNITS_PER_USDT
@@ -18,6 +19,8 @@ from routers.models import RouterPolicy
 _ALPHABET = string.ascii_letters + string.digits
 MINIMUM_AMOUNT = BASE_UNITS_PER_USDT // 100
 MAXIMUM_AMOUNT = 10_000 * BASE_UNITS_PER_USDT
+# As many characters of an address as people compare at each of its ends.
+ENDS = 4
 
 
 def new_payout_id() -> str:
@@ -129,6 +132,15 @@ class Payout(models.Model):
     batch_type = models.CharField(max_length=10, choices=BatchType, default=BatchType.IMMEDIATE)
     on_limit = models.CharField(max_length=6, choices=OnLimit, default=OnLimit.HOLD)
     batch = models.ForeignKey("payouts.PayoutBatch", models.PROTECT, null=True, related_name="payouts")
+    approval = models.ForeignKey(
+        "payouts.ApprovalRequest",
+        models.PROTECT,
+        null=True,
+        db_index=False,
+        editable=False,
+        related_name="payouts",
+        help_text="what people had to agree to; NULL: nobody had to",
+    )
     session_id = models.CharField(max_length=50, null=True, blank=True)  # noqa: DJ001
     node_id = models.CharField(max_length=50, null=True, blank=True)  # noqa: DJ001
     reference_id = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001
@@ -169,6 +181,17 @@ class Payout(models.Model):
             models.Index(fields=("created_at", "id"), name="payout_by_creation"),
             models.Index(
                 fields=("node_id", "-id"), name="payout_by_node", condition=Q(node_id__isnull=False)
+            ),
+            models.Index(
+                fields=("approval", "id"), name="payout_by_approval", condition=Q(approval__isnull=False)
+            ),
+            # Addresses that were paid, by the ends that people look at.
+            models.Index(
+                Left("recipient_address", ENDS),
+                Right("recipient_address", ENDS),
+                "recipient_address",
+                name="payout_paid_by_ends",
+                condition=Q(status="confirmed"),
             ),
         ]
 

@@ -26,6 +26,8 @@ from lucid_payments.events import outbox
 from lucid_payments.events.models import Event, WebhookDelivery, WebhookEndpoint, WebhookTry
 from payouts import alarms
 from payouts.models import (
+    ApprovalRequest,
+    ApprovalRule,
     Attempt,
     ChainState,
     LedgerAccount,
@@ -248,6 +250,8 @@ def back_office_roles() -> list[str]:
 
 LISTS = {
     "/admin/payouts/payout/": "payouts",
+    "/admin/payouts/approvalrequest/": "payouts",
+    "/admin/payouts/approvalrule/": "limits",
     "/admin/payouts/manualcase/": "payouts",
     "/admin/routers/limitwindow/": "limits",
     "/admin/routers/routerpolicy/": "limits",
@@ -276,6 +280,8 @@ def every_page() -> list[str]:
     pages += [f"/admin/payouts/payout/{row.payout_id}/" for row in Payout.objects.all()]
     pages += [f"/admin/audit/auditentry/{row.pk}/" for row in AuditEntry.objects.all()]
     pages += [f"/admin/routers/routerpolicy/{row.pk}/" for row in RouterPolicy.objects.all()]
+    pages += [f"/admin/payouts/approvalrequest/{row.pk}/" for row in ApprovalRequest.objects.all()]
+    pages += [f"/admin/payouts/approvalrule/{row.pk}/" for row in ApprovalRule.objects.all()]
     pages += [f"/admin/api/block/{row.pk}/" for row in Block.objects.all()]
     pages += [f"/admin/events/event/{row.event_id}/" for row in Event.objects.all()]
     pages += [f"/admin/events/webhookendpoint/{row.webhook_id}/" for row in WebhookEndpoint.objects.all()]

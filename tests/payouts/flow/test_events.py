@@ -11,19 +11,21 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from lucid_payments import clock
+from lucid_payments.accounts.models import User
 from lucid_payments.events import deliveries, feed, outbox, webhooks
 from lucid_payments.events.models import Event, WebhookEndpoint
-from payouts import timeline
+from payouts.approvals import requests
+from payouts.approvals.content import content_hash
 from payouts.manager import PayoutManager
-from payouts.models import Payout, PayoutBatch, PayoutTransition
-from payouts.models.payout import HoldReason, PayoutStatus
+from payouts.models import Approval, ApprovalRequest, Payout, PayoutBatch, PayoutTransition
+from payouts.models.payout import HoldReason
 from payouts.order import PayoutOrder
 from payouts.release import release_due
 from payouts.sending import send_due
 from routers import breakers, killswitch
 from routers.models import Breaker, KillSwitch, LimitWindow
 from tests.payouts.flow.world import RECIPIENTS, USDT, World
-from tests.policies import V0, administrators, release_kill_switch, set_limit
+from tests.policies import V0, administrators, release_kill_switch, set_limit, set_rule
 
 Act = Callable[[], Any]
 
@@ -51,16 +53,18 @@ def held_for_another_try(world: World) -> Act:
     return lambda: world.step(20)
 
 
+def approval_needed(world: World) -> Act:
+    set_rule("service", payout_above=0)
+    return lambda: world.create()
+
+
 def approved(world: World) -> Act:
-    payout = world.create()
-    Payout.objects.update(status=PayoutStatus.AWAITING_APPROVAL, hold_reason=HoldReason.APPROVAL)
-
-    def approve() -> None:
-        with transaction.atomic():
-            row = timeline.locked([payout.pk]).get()
-            timeline.move([timeline.Step(payout=row, to=PayoutStatus.SCHEDULED)], at=clock.now())
-
-    return approve
+    set_rule("service", payout_above=0)
+    world.create()
+    (request,) = requests.waiting()
+    seen = content_hash(request, requests.payouts_waiting(request))
+    approver = User.objects.create_user(username="approver", role="payout_approver")
+    return lambda: PayoutManager.approve(request.pk, actor=approver, seen=seen)
 
 
 def released(world: World) -> Act:
@@ -165,6 +169,7 @@ CHANGES = [
     ("payout.held", held_from_the_start),
     ("payout.held", held),
     ("payout.held", held_for_another_try),
+    ("approval.needed", approval_needed),
     ("payout.approved", approved),
     ("payout.released", released),
     ("payout.sent", sent),
@@ -216,6 +221,8 @@ def everything() -> dict[str, list[Any]]:
         "breakers": list(Breaker.objects.order_by("pk").values_list("pk", "state")),
         "switches": list(KillSwitch.objects.order_by("pk").values_list("pk", "pulled")),
         "reached": list(LimitWindow.objects.exclude(reached_at=None).order_by("pk").values_list("pk")),
+        "requests": list(ApprovalRequest.objects.order_by("pk").values_list("pk", "state")),
+        "approvals": list(Approval.objects.order_by("pk").values_list("pk")),
         "steps": list(PayoutTransition.objects.order_by("pk").values_list("pk")),
         "events": list(Event.objects.order_by("pk").values_list("type", flat=True)),
     }
