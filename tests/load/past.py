@@ -114,7 +114,7 @@ def make_clients(count: int) -> list[dict[str, Any]]:
     made = []
     for number in range(count):
         user = User.objects.create_user(f"client-{number}", role="service")
-        scopes = ["payment:create", "payment:read", "payment:list", "payment:stats"]
+        scopes = ["payment:create", "payment:read", "payment:list", "payment:stats", "work:report"]
         key = machine_keys.create(
             user, name="load", scopes=scopes, networks=[], days=1, created_by=admin, confirmed_by=second, evidence={}
         )  # fmt: skip
