@@ -39,6 +39,7 @@ BACK_OFFICE_PAGES = (
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path(settings.API_PREFIX, include("lucid_payments.api.urls")),
+    path(settings.API_PREFIX, include("kyc.api.urls")),
     path(settings.API_PREFIX, include("payouts.api.urls")),
     path(settings.API_PREFIX, include("kyc.urls")),
     # Also where Prometheus looks by itself.

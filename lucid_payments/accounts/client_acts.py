@@ -28,6 +28,7 @@ _SCOPES: Final = {
     "payment:list": "List payouts",
     "payment:stats": "Read figures",
     "work:report": "Report nodes' work (Blockchain Core)",
+    "kyc:apply": "Apply to be verified",
 }
 LONGEST_DAYS: Final = 730
 

@@ -24,6 +24,8 @@ STATS: Final = "payment:stats"
 ADMIN: Final = "payment:admin"
 # Not of payments: telling what Blockchain Core knows of nodes and their work.
 REPORT: Final = "work:report"
+# Applying to be verified, and following that: for who is to be verified alone.
+KYC: Final = "kyc:apply"
 
 BACK_OFFICE: Final = frozenset({Role.ADMIN, Role.COMPLIANCE_OFFICER, Role.PAYOUT_APPROVER, Role.AUDITOR})
 
@@ -33,7 +35,7 @@ CLIENTS: Final = frozenset({Role.SERVICE, Role.NODE_OPERATOR, Role.END_USER})
 # Read from the user's row at each request, never from the token, so that a role taken away counts at once.
 PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     Role.ADMIN: frozenset({CREATE, READ, LIST, STATS, ADMIN}),
-    Role.NODE_OPERATOR: frozenset({CREATE, READ, LIST, STATS}),
+    Role.NODE_OPERATOR: frozenset({CREATE, READ, LIST, STATS, KYC}),
     Role.END_USER: frozenset({CREATE, READ, LIST}),
     Role.SERVICE: frozenset({CREATE, READ, LIST, STATS, REPORT}),
     # These three work in the back office; a token of theirs opens no payout.

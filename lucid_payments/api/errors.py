@@ -181,6 +181,14 @@ class EventConflict(ReferenceUsed):
     """`details` names each event by its place in the list, from 0 on."""
 
 
+class ApplicationClosed(LucidError):
+    """`details`: `application_id` and its `status`, where it is known which one is in the way."""
+
+    code = "LUCID_ERR_2015"
+    status = 409
+    message = "Application can't be changed now"
+
+
 # Codes that appear in a payout's `failure` and never as the answer to a request, with their messages.
 NETWORK_ERROR: Final = "LUCID_ERR_2006"
 INSUFFICIENT_BALANCE: Final = "LUCID_ERR_2007"

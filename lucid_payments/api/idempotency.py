@@ -60,11 +60,14 @@ def key_of(request: HttpRequest) -> str | None:
     return key
 
 
-def run_once(request: HttpRequest, user: User, act: Callable[[], Answer]) -> HttpResponse:
+def run_once(
+    request: HttpRequest, user: User, act: Callable[[], Answer], *, body: bytes | None = None
+) -> HttpResponse:
     """The answer of `act`, or the first one's where this caller used the same key before.
 
     Raises IdempotencyConflict for another body or a key older than 30 days, RequestInFlight while the first
-    request runs, and whatever `act` raises; a refusal isn't kept, so the key can be used again.
+    request runs, and whatever `act` raises; a refusal isn't kept, so the key can be used again. `body` is what the
+    request says, for a view that has read its stream itself.
     """
     key = key_of(request)
     if key is None:
@@ -72,7 +75,7 @@ def run_once(request: HttpRequest, user: User, act: Callable[[], Answer]) -> Htt
             raise errors.InvalidRequest({HEADER: ["This client was set to send one with every request."]})
         return act().as_response()
     # Before anybody parses: Django gives the body's bytes only as long as nobody has read the stream.
-    body_hash = hashlib.sha256(request.body).hexdigest()
+    body_hash = hashlib.sha256(request.body if body is None else body).hexdigest()
     refusal: LucidError | None = None
     with commits.atomic("request"):
         _claim(user, key)

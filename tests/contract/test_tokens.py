@@ -15,7 +15,12 @@ from lucid_payments.accounts.tokens import AccessToken, RefreshToken, issue
 from lucid_payments.api.openapi.document import document
 from tests.api_client import BASE, Answer
 
-UNKNOWN = {"payout_id": "payout_unknown", "batch_id": "batch_unknown", "webhook_id": "wh_unknown"}
+UNKNOWN = {
+    "payout_id": "payout_unknown",
+    "batch_id": "batch_unknown",
+    "webhook_id": "wh_unknown",
+    "application_id": f"kyc_{'0' * 32}",
+}
 METHODS = ("get", "post", "put", "delete")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kyc.models import NodeOperator
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.tokens import AccessToken, issue
@@ -28,6 +29,8 @@ def token_of(role: str) -> str:
     ChainState.objects.update_or_create(
         pk=1, defaults={"head_number": 104, "read_at": clock.now(), "operators_usable": 2}
     )
+    if user.may("kyc:apply"):
+        NodeOperator.objects.create(user=user, operator_id=role)
     if user.may("payment:create"):
         for number, (status, attempt) in enumerate(STATES):
             _payout(user, number, status, attempt)

@@ -33,6 +33,7 @@ TAGS: Final = [
     {"name": "Payouts", "description": "Ask, follow, call off."},
     {"name": "Batches", "description": "Many payouts, accepted as one."},
     {"name": "Limits and figures", "description": "What may be asked for, and what became of it."},
+    {"name": "Verification", "description": "Node operators: apply, add documents, answer, follow."},
     {"name": "Events and webhooks", "description": "What happened, for who polls and for who is told."},
     {"name": "Work", "description": "What Blockchain Core tells of nodes and their work."},
     {"name": "Wallets", "description": "Where you are paid, proven by a signed message."},

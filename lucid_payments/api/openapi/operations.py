@@ -62,6 +62,7 @@ def operation(
     status: int = 200,
     content_type: str = JSON,
     body: Any = None,
+    body_type: str = JSON,
     bodies: Mapping[str, Any] | None = None,
     parameters: Sequence[OpenApiParameter] = (),
     description: str = "",
@@ -75,14 +76,17 @@ def operation(
     `answer` is the serializer or schema of a success, with one `example`, or `examples` by name; `bodies` are
     examples of requests by name; `refused` are its own errors. `replays`: whether a POST takes an Idempotency-Key.
     """
-    asked = [OpenApiExample(name, value, request_only=True) for name, value in (bodies or {}).items()]
+    asked = [
+        OpenApiExample(name, value, request_only=True, media_type=body_type)
+        for name, value in (bodies or {}).items()
+    ]
     described = extend_schema(
         operation_id=operation_id,
         summary=summary,
         description=description,
         tags=[tag],
         parameters=list(parameters),
-        request=None if body is None else {JSON: body},
+        request=None if body is None else {body_type: body},
         responses={(status, content_type): answer},
         examples=asked,
     )
@@ -148,7 +152,7 @@ class ContractSchema(AutoSchema):
 
     def _get_request_body(self, direction: Any = "request") -> dict[str, Any] | None:
         found: dict[str, Any] | None = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
-        if found and found["content"][JSON]["schema"].get("type") == "array":
+        if found and found["content"].get(JSON, {}).get("schema", {}).get("type") == "array":
             # drf-spectacular knows only of serializers whether they may be left out.
             found["required"] = True
         return found

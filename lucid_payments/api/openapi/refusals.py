@@ -11,6 +11,7 @@ from lucid_payments.api.errors import LucidError
 
 EXAMPLE_ID: Final = "req_5f2b1c9a7d3e4f60818293a4b5c6d7e8"
 EXAMPLE_TIME: Final = "2026-01-31T12:00:00.123456Z"
+APPLICATION: Final = "kyc_4f6a1b0c9d8e47f3a2b1c0d9e8f7a6b5"
 PAYOUT: Final = "payout_8Zq3fT1kLw9XbNc2RmYs4A"
 
 
@@ -47,10 +48,12 @@ NOT_ACCEPTABLE: Final = _http(
     {"request": ["Could not satisfy the request Accept header."]},
 )  # fmt: skip
 TOO_LARGE: Final = _http(
-    413, "The body is larger than 1,000,000 bytes.", {"body": ["At most 1000000 bytes are taken."]}
+    413,
+    "The body is larger than 1,000,000 bytes, or a document than is taken.",
+    {"body": ["At most 1000000 bytes are taken."]},
 )
 NOT_JSON: Final = _http(
-    415, "The body isn't sent as `application/json` in UTF-8.",
+    415, "The body isn't sent as `application/json` in UTF-8, or a document not as `multipart/form-data`.",
     {"request": ['Unsupported media type "text/plain" in request.']},
 )  # fmt: skip
 
@@ -114,6 +117,10 @@ CATALOGUE: Final[tuple[Refusal, ...]] = (
     _lucid(
         errors.EventConflict({"0": {"event_id": ["This event_id was used before and said something else."]}}),
         "An `event_id` was used before for another fact; the details name each by its place in the list.",
+    ),
+    _lucid(
+        errors.ApplicationClosed({"application_id": APPLICATION, "status": "in_review"}),
+        "It is being reviewed, or is decided; or another one of the caller's isn't decided yet.",
     ),
 )
 BY_ERROR: Final = {refusal.name: refusal for refusal in CATALOGUE}

@@ -19,7 +19,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import Settings
 
-from kyc.models import Node, NodeOperator
+from kyc.documents import storing
+from kyc.models import DocumentKind, Node, NodeOperator
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
 from lucid_payments.accounts.tokens import AccessToken, issue
@@ -27,6 +28,7 @@ from lucid_payments.events import webhooks
 from payouts.manager import PayoutManager
 from payouts.order import PayoutOrder
 from tests.api_client import ApiClient
+from tests.kyc import desk as kyc_desk
 from tests.kyc.wallets import signing
 from tests.payouts.api.conftest import RECIPIENT, order
 
@@ -59,6 +61,15 @@ class World:
     def webhook_id(self) -> str:
         return webhooks.register(self.owner, url="http://127.0.0.1:1/hook", types=[]).webhook_id
 
+    @cached_property
+    def application_id(self) -> str:
+        operator, _ = NodeOperator.objects.get_or_create(
+            user=self.owner, defaults={"operator_id": f"operator-{uuid.uuid4().hex[:8]}"}
+        )
+        record = kyc_desk.draft(operator)
+        storing.add(record, DocumentKind.PASSPORT, kyc_desk.SCAN, actor=self.owner)
+        return record.public_id
+
     def _order(self) -> PayoutOrder:
         return PayoutOrder(
             recipient_address=RECIPIENT, amount=1_000_000, reason="relay work", node_id=self.node_id
@@ -83,7 +94,12 @@ class Row:
         return re.findall(r"{(\w+)}", self.route)
 
 
-NOBODYS = {"payout_id": "payout_nobodys", "batch_id": "batch_nobodys", "webhook_id": "wh_nobodys"}
+NOBODYS = {
+    "payout_id": "payout_nobodys",
+    "batch_id": "batch_nobodys",
+    "webhook_id": "wh_nobodys",
+    "application_id": f"kyc_{'0' * 32}",
+}
 ANYBODY = "200 200 200 200 200 200 200"
 LISTS = "200 200 200 200 403 403 403"
 # Whose it is: "node" was made by a stranger for a node of the caller's.
@@ -97,6 +113,12 @@ OWN_ALONE = {
     "own": "200 200 200 200 403 403 403",
     "other": "404 404 404 404 403 403 403",
     "nobody": "404 404 404 404 403 403 403",
+}
+# An application is for who is to be verified, and nobody else's to see by the API.
+APPLICANT = {
+    "own": "403 200 403 403 403 403 403",
+    "other": "403 404 403 403 403 403 403",
+    "nobody": "403 404 403 403 403 403 403",
 }
 OPEN = {"open": ANYBODY}
 # A body that says nothing: whoever may report is told what is missing.
@@ -126,6 +148,10 @@ def wallet(world: World) -> Any:
 
 def hook(_: World) -> Any:
     return {"url": "http://127.0.0.1:1/hook"}
+
+
+def declaration(_: World) -> Any:
+    return {"fields": kyc_desk.DECLARED}
 
 
 TABLE = [
@@ -158,6 +184,17 @@ TABLE = [
     Row("GET /webhooks/{webhook_id}/secret", OWN_ALONE),
     Row("POST /webhooks/{webhook_id}/secret", OWN_ALONE, nothing),
     Row("POST /webhooks/{webhook_id}/test", OWN_ALONE, nothing),
+    Row("GET /kyc/applications", {"any": "403 200 403 403 403 403 403"}),
+    Row("POST /kyc/applications", {"node": "403 201 403 403 403 403 403"}, declaration),
+    Row("GET /kyc/applications/{application_id}", APPLICANT),
+    Row("PUT /kyc/applications/{application_id}", APPLICANT, declaration),
+    # No multipart body: who gets so far is told so.
+    Row(
+        "POST /kyc/applications/{application_id}/documents",
+        {**APPLICANT, "own": "403 415 403 403 403 403 403"},
+        nothing,
+    ),
+    Row("POST /kyc/applications/{application_id}/submit", APPLICANT, nothing),
     Row("POST /auth/token", BAD_BODY, nothing, stranger=400),
     Row("POST /auth/token/refresh", BAD_BODY, nothing, stranger=400),
     Row("POST /auth/token/revoke", BAD_BODY, nothing, stranger=400),

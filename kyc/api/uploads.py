@@ -1,0 +1,85 @@
+"""Reading a `multipart/form-data` body with one file: in memory alone, never by way of a file on the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Final
+
+from django.core.files.uploadedfile import InMemoryUploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+from django.http import HttpRequest
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
+from rest_framework.exceptions import UnsupportedMediaType
+
+from kyc.documents.converting import maximum_bytes
+from lucid_payments.api.errors import HttpError, InvalidRequest
+
+MULTIPART: Final = "multipart/form-data"
+FILE: Final = "file"
+# Boundaries and the fields beside the file.
+BESIDE_THE_FILE: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """`fields` are all but the file; its name is never looked at."""
+
+    fields: dict[str, str]
+    content: bytes
+
+    def fingerprint(self) -> bytes:
+        """What was said, whatever the boundary between the parts: a client draws another with each try."""
+        said = json.dumps(self.fields, sort_keys=True).encode()
+        return said + hashlib.sha256(self.content).digest()
+
+
+def read(request: HttpRequest) -> Upload:
+    """Raises HttpError for 413, UnsupportedMediaType, InvalidRequest for what isn't one file and plain fields."""
+    if request.content_type != MULTIPART:
+        raise UnsupportedMediaType(request.content_type or "")
+    most = maximum_bytes() + BESIDE_THE_FILE
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    body = request.read(most + 1) if length.isdigit() and int(length) <= most else None
+    if body is None or len(body) > most:
+        raise HttpError(413, {"body": [f"At most {maximum_bytes()} bytes are taken."]})
+    handler = _InMemory(request)
+    meta = {**request.META, "CONTENT_LENGTH": str(len(body))}
+    try:
+        fields, files = MultiPartParser(meta, BytesIO(body), [handler], "utf-8").parse()
+    except (MultiPartParserError, UnicodeDecodeError, ValueError):
+        raise InvalidRequest({"body": ["The body isn't multipart/form-data, or is cut off."]}) from None
+    given = files.getlist(FILE)
+    if len(given) != 1 or len(files) != 1 or len(files.getlist(FILE)) + handler.further != 1:
+        raise InvalidRequest({FILE: ["Send exactly one file, under this name."]})
+    twice = [name for name, values in fields.lists() if len(values) != 1]
+    if twice:
+        raise InvalidRequest({name[:100]: ["Give this once."] for name in twice[:20]})
+    return Upload({name: str(fields[name]) for name in fields}, given[0].read())
+
+
+class _InMemory(FileUploadHandler):
+    """One file, as bytes; Django's own would write a large one to a folder, in plain."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__(request)
+        self.further = 0
+        self._content = BytesIO()
+        self._files = 0
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self._files += 1
+        if self._files > 1:
+            self.further += 1
+            raise SkipFile
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
+        self._content.write(raw_data)
+        return None
+
+    def file_complete(self, file_size: int) -> Any:
+        self._content.seek(0)
+        return InMemoryUploadedFile(self._content, FILE, "file", "", file_size, None)
