@@ -38,3 +38,10 @@ def fetch_lists() -> None:
     from kyc.screening import fetching
 
     fetching.fetch_due()
+
+
+@shared_task(queue="default")
+def erase_due() -> None:
+    from kyc.review.erasing import erase_due as erase_records
+
+    erase_records()

@@ -220,6 +220,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 600},
     },
+    "erase what is kept no longer": {
+        "task": "kyc.tasks.erase_due",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
+    },
     "let KYC's leases, requests and approvals end in time": {
         "task": "kyc.tasks.sweep",
         "schedule": 30.0,

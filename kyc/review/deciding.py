@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.db import transaction
 from kyc.models import InfoRequest, KycDecision, KycNote, KycRecord, NoteKind, Risk
 from kyc.models.operators import OperatorStatus as State
 from kyc.models.records import STANDING
-from kyc.review import committing, contents, marking, reasons, steps
+from kyc.review import committing, contents, fields, marking, reasons, steps
 from kyc.review.errors import Conflict, Refused
 from kyc.review.policy import Act
 from kyc.review.reasons import Reason
@@ -196,7 +196,7 @@ def _grant(begun: Begun, code: str, *, risk: Risk, **values: Any) -> KycRecord:
         decided_at=now,
         kyc_hash=committing.kyc_hash(row),
         expires_at=months_later(now, months_for(risk)),
-        document_expires=date.fromisoformat(declared.fields["document_expires"]),
+        document_expires=fields.document_expires(declared.fields),
         due_at=None,
         owner=None,
         lease_until=None,

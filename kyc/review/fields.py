@@ -104,6 +104,11 @@ def checked(given: Mapping[str, Any], today: date) -> dict[str, str]:
     return values
 
 
+def document_expires(values: Mapping[str, str]) -> date:
+    """The last day of the document that proves the identity."""
+    return date.fromisoformat(values["document_expires"])
+
+
 def _problem(field: Field, value: Any, today: date) -> str:
     if not isinstance(value, str):
         return "Text."

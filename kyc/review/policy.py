@@ -43,6 +43,13 @@ class Act(StrEnum):
     SUSPEND = "suspended"
     REINSTATE = "reinstated"
     REVOKE = "revoked"
+    # The person's rights, and what stands against them.
+    CORRECT = "corrected"
+    RESTRICT = "restricted"
+    UNRESTRICT = "unrestricted"
+    HOLD = "held"
+    LIFT_HOLD = "hold_lifted"
+    ERASE = "erased"
     # The system's own, which no person does.
     LAPSE_LEASE = "lease_lapsed"
     CLOSE = "closed"
@@ -72,6 +79,7 @@ class Rule:
 
 _WORKED_ON: Final = (*REVIEWABLE, State.INFO_REQUESTED)
 _VALID: Final = (State.APPROVED, State.EXPIRING)
+_BY_APPLICANT: Final = (State.DRAFT, State.INFO_REQUESTED)
 RULES: Final[dict[Act, Rule]] = {
     Act.BEGIN: Rule((State.DRAFT,), Who.APPLICANT),
     Act.EDIT: Rule((State.DRAFT, State.INFO_REQUESTED), Who.APPLICANT),
@@ -96,17 +104,28 @@ RULES: Final[dict[Act, Rule]] = {
     Act.SUSPEND: Rule(_VALID, Who.OFFICER, or_system=True),
     Act.REINSTATE: Rule((State.SUSPENDED,), Who.OFFICER),
     Act.REVOKE: Rule((*_VALID, State.SUSPENDED, State.EXPIRED), Who.OFFICER),
+    Act.CORRECT: Rule(tuple(state for state in State if state not in _BY_APPLICANT), Who.OFFICER),
+    Act.RESTRICT: Rule(tuple(State), Who.OFFICER),
+    Act.UNRESTRICT: Rule(tuple(State), Who.OFFICER),
+    Act.HOLD: Rule(tuple(State), Who.OFFICER),
+    Act.LIFT_HOLD: Rule(tuple(State), Who.LEAD),
+    Act.ERASE: Rule(
+        (State.DRAFT, State.REJECTED, State.EXPIRED, State.REVOKED, *_VALID, State.SUSPENDED),
+        Who.OFFICER,
+        or_system=True,
+    ),
     Act.LAPSE_LEASE: Rule(_WORKED_ON, Who.SYSTEM),
     Act.CLOSE: Rule((State.INFO_REQUESTED,), Who.SYSTEM),
     Act.EXPIRING: Rule((State.APPROVED,), Who.SYSTEM),
     Act.EXPIRE: Rule(_VALID, Who.SYSTEM),
     Act.REPLACE: Rule((*_VALID, State.EXPIRED, State.SUSPENDED), Who.SYSTEM),
 }
+_RIGHTS: Final = frozenset({Act.CORRECT, Act.RESTRICT, Act.UNRESTRICT, Act.HOLD, Act.LIFT_HOLD, Act.ERASE})
 # What a restriction of processing leaves: what protects others, and what only time does.
 _DESPITE_RESTRICTION: Final = frozenset(
     {
         Act.RELEASE, Act.WAKE, Act.SUSPEND, Act.REVOKE, Act.LAPSE_LEASE, Act.CLOSE, Act.EXPIRING, Act.EXPIRE,
-        Act.REPLACE,
+        Act.REPLACE, *_RIGHTS,
     }
 )  # fmt: skip
 YES: Final = Verdict(True)
@@ -146,10 +165,12 @@ def may(actor: User | None, act: Act, record: KycRecord, now: datetime) -> Verdi
         return Verdict(False, f"This record is {State(record.state).label.lower()}.")
     if record.erased_at is not None and act is not Act.REPLACE:
         return Verdict(False, "This record was erased.")
-    if record.replaced_by_id is not None and act is not Act.NOTE:
+    if record.replaced_by_id is not None and act is not Act.NOTE and act not in _RIGHTS:
         return Verdict(False, "A newer record has replaced this one.")
     if record.restricted_at is not None and act not in _DESPITE_RESTRICTION:
         return Verdict(False, "The person asked that this record be kept and not worked with.")
+    if act in _RIGHTS:
+        return _may_exercise(act, record, now)
     if actor is None:
         return YES
     if rule.who is Who.OWNER:
@@ -206,4 +227,27 @@ def _may_take(actor: User, act: Act, record: KycRecord, now: datetime) -> Verdic
         return Verdict(False, f"{record.owner} has it until {record.lease_until:%H:%M} UTC.")
     if act is Act.STEAL and not leased:
         return Verdict(False, "Nobody has it: just take it.")
+    return YES
+
+
+def _may_exercise(act: Act, record: KycRecord, now: datetime) -> Verdict:
+    restricted, held = record.restricted_at is not None, record.legal_hold_since is not None
+    if (act is Act.RESTRICT and restricted) or (act is Act.HOLD and held):
+        return Verdict(False, "So it is already.")
+    if (act is Act.UNRESTRICT and not restricted) or (act is Act.LIFT_HOLD and not held):
+        return Verdict(False, "There is none.")
+    return may_be_erased(record, now) if act is Act.ERASE else YES
+
+
+def may_be_erased(record: KycRecord, now: datetime) -> Verdict:
+    """Whether anything speaks against destroying what is known: a legal hold, its standing, the law's retention."""
+    if record.legal_hold_since is not None:
+        return Verdict(False, f"A legal hold is on it since {record.legal_hold_since:%Y-%m-%d}.")
+    if record.state == State.DRAFT:
+        # Nothing ever came of it that a law would want kept.
+        return YES
+    if record.retain_until is None:
+        return Verdict(False, "It stands: what an operator is paid by is kept.")
+    if record.retain_until > now:
+        return Verdict(False, f"It is kept for the law until {record.retain_until:%Y-%m-%d}.")
     return YES

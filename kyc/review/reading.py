@@ -13,7 +13,7 @@ from kyc.review.errors import Refused
 from lucid_payments.accounts.models import User
 from lucid_payments.audit import log
 from lucid_payments.backoffice import policy
-from lucid_payments.backoffice.policy import Area
+from lucid_payments.backoffice.policy import Area, Verdict
 
 
 class Purpose(StrEnum):
@@ -32,11 +32,9 @@ def read(record: KycRecord, *, actor: User, purpose: Purpose, version: int | Non
 
     Raises Refused for anybody else, VaultError (Destroyed after an erasure).
     """
-    own = actor.is_active and actor.pk == record.operator.user_id
-    if not own:
-        verdict = policy.may_read(actor, Area.KYC)
-        if not verdict:
-            raise Refused(verdict.reason)
+    verdict = admits(actor, record)
+    if not verdict:
+        raise Refused(verdict.reason)
     declared = contents.opened(record, version)
     log.record(
         "kyc.read",
@@ -45,3 +43,10 @@ def read(record: KycRecord, *, actor: User, purpose: Purpose, version: int | Non
         details={"purpose": purpose.value, "version": declared.version},
     )
     return declared
+
+
+def admits(actor: User, record: KycRecord) -> Verdict:
+    """Whether this person may read what the record holds: the desk, the auditor, oneself."""
+    if actor.is_active and actor.pk == record.operator.user_id:
+        return Verdict(True)
+    return policy.may_read(actor, Area.KYC)

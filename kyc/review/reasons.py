@@ -79,8 +79,14 @@ ESCALATION: Final = _list(
     ("suspicion", "A suspicion to report"),
     ("unsure", "Beyond the reviewer's authority"),
 )
+ERASURE: Final = _list(
+    ("person_asked", "The person asked for it"),
+    ("retention_over", "The time to keep it is over"),
+    ("kept_unlawfully", "It should not have been kept"),
+)
 _ALL: Final = (
     FIXABLE, APPROVAL, REJECTION, LAPSE, RETURN, SUSPENSION, REINSTATEMENT, REVOCATION, ESCALATION,
+    ERASURE,
 )  # fmt: skip
 
 

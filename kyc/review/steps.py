@@ -22,9 +22,11 @@ SYSTEM: Final = "system"
 _TOLD: Final = frozenset(
     {
         Act.SUBMIT, Act.ANSWER, Act.ASK, Act.REJECT, Act.CLOSE, Act.SUSPEND, Act.REINSTATE, Act.REVOKE,
-        Act.EXPIRING, Act.EXPIRE,
+        Act.EXPIRING, Act.EXPIRE, Act.CORRECT, Act.RESTRICT, Act.UNRESTRICT, Act.ERASE,
     }
 )  # fmt: skip
+# Told by what was done; the rest by what became of the record.
+_BY_ACT: Final = frozenset({Act.ANSWER, Act.CORRECT, Act.RESTRICT, Act.UNRESTRICT, Act.ERASE})
 # The applicant's view of a state: who of us looks at it is nobody's business.
 _OUTWARD_STATE: Final = {State.PENDING_SECOND_REVIEW: State.IN_REVIEW}
 
@@ -96,7 +98,7 @@ def finish(
         note=note,
         details=dict(details or {}),
     )
-    if before != after:
+    if before != after or "kyc_hash" in values:
         standing.mirror(row)
     log.record(
         f"kyc.{act.value}",
@@ -116,7 +118,7 @@ def outward_state(record: KycRecord) -> str:
 def _emit(begun: Begun, before: State, after: State, code: str, told: Mapping[str, Any]) -> None:
     row, act = begun.row, begun.act
     if act in _TOLD or (after is State.APPROVED and before is not after):
-        word = act.value if act is Act.ANSWER else after.value
+        word = act.value if act in _BY_ACT else after.value
         payload = {
             "application_id": row.public_id,
             "status": outward_state(row),
