@@ -6,6 +6,17 @@ class KycConfig(AppConfig):
 
     def ready(self) -> None:
         # Acts and checks register themselves.
-        from kyc.screening import system_checks  # noqa: F401
+        from kyc.attestation import acts as attesting  # noqa: F401
+        from kyc.attestation import deployment
+        from kyc.screening import (
+            freshness,
+            sources,
+            system_checks,  # noqa: F401
+        )
         from kyc.vault import checks  # noqa: F401
         from kyc.wallets import acts  # noqa: F401
+
+        deployment.register_lists(
+            in_force=lambda: {name: str(found.number) for name, found in freshness.in_force().items()},
+            required=lambda: (source.name for source in sources.required()),
+        )

@@ -3,45 +3,90 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from kyc.models import Node, OperatorStatus
+from kyc.attestation.in_force import Standing
+from kyc.attestation.verification import SENTENCES, UNOPENED, Reason
+from kyc.models import OperatorStatus
 
 MINIMUM_REPUTATION = Decimal("0.5")
 KYC_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 # The order in which a refusal names the first condition that failed.
 CONDITIONS = ("node", "kyc", "hash", "attestation", "reputation", "wallet")
+_OF_THE_WALLET = frozenset({Reason.NETWORK, Reason.CONTRACT, Reason.ADDRESS})
 
 
-def nodes_by_id(node_ids: Collection[str]) -> dict[str, Node]:
-    """These nodes with their operators as they stand now, in one query however many; none for none.
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One condition as it stands; `why_not` is a sentence, empty where it holds."""
 
-    A node never heard of is left out.
-    """
-    if not node_ids:
-        return {}
-    return {
-        node.node_id: node for node in Node.objects.select_related("operator").filter(node_id__in=node_ids)
-    }
+    condition: str
+    why_not: str = ""
+
+    @property
+    def holds(self) -> bool:
+        return not self.why_not
 
 
-def conditions(node: Node | None, recipient_address: str, at: datetime) -> dict[str, bool]:
-    """Which conditions hold at `at` (UTC) for paying `recipient_address` as this node's operator.
+def conditions(standing: Standing | None, recipient_address: str, at: datetime) -> dict[str, bool]:
+    """Which conditions hold at `at` (UTC) for paying `recipient_address` as this node's operator."""
+    return {found.condition: found.holds for found in findings(standing, recipient_address, at)}
+
+
+def lost(standing: Standing | None, recipient: str, at: datetime, amount: int) -> Finding | None:
+    """The first condition that doesn't hold for paying `amount` (base units), the attested limits among them."""
+    found = findings(standing, recipient, at, amount)
+    return next((one for one in found if not one.holds), None)
+
+
+def findings(
+    standing: Standing | None, recipient_address: str, at: datetime, amount: int | None = None
+) -> list[Finding]:
+    """Every condition, in their order.
 
     It is the node's operator that must be verified, whoever calls. No node, or one never heard of, fails them all.
     """
-    if node is None:
-        return dict.fromkeys(CONDITIONS, False)
-    operator = node.operator
-    return {
-        "node": node.is_active,
-        "kyc": operator.status == OperatorStatus.APPROVED,
-        "hash": KYC_HASH.fullmatch(operator.kyc_hash) is not None,
-        "attestation": bool(
-            node.attested_from and node.attested_until and node.attested_from <= at < node.attested_until
-        ),
-        "reputation": node.reputation is not None and node.reputation >= MINIMUM_REPUTATION,
-        "wallet": bool(node.attested_wallet) and node.attested_wallet == recipient_address,
+    if standing is None:
+        return [Finding(name, "No such node is registered.") for name in CONDITIONS]
+    node, reasons = standing.node, standing.refusals(recipient_address, at, amount)
+    why_not = {
+        "node": "" if node.is_active else "The node isn't active.",
+        "kyc": _why_not_verified(node.operator.status),
+        "hash": _why_no_hash(node.operator.kyc_hash, reasons),
+        "attestation": _first(reasons, frozenset(Reason) - _OF_THE_WALLET - {Reason.KYC_HASH}),
+        "reputation": _why_no_reputation(node.reputation),
+        "wallet": _why_no_wallet(reasons),
     }
+    return [Finding(name, why_not[name]) for name in CONDITIONS]
+
+
+def _why_not_verified(status: str) -> str:
+    if status == OperatorStatus.APPROVED:
+        return ""
+    return f"The operator's verification is {OperatorStatus(status).label.lower()}, not approved."
+
+
+def _why_no_hash(kyc_hash: str, reasons: list[Reason]) -> str:
+    if not KYC_HASH.fullmatch(kyc_hash):
+        return "The operator has no valid KYC hash."
+    return _first(reasons, frozenset({Reason.KYC_HASH}))
+
+
+def _why_no_reputation(reputation: Decimal | None) -> str:
+    if reputation is None:
+        return "The node's reputation isn't known."
+    if reputation < MINIMUM_REPUTATION:
+        return f"The node's reputation is {reputation.normalize():f}, below {MINIMUM_REPUTATION}."
+    return ""
+
+
+def _why_no_wallet(reasons: list[Reason]) -> str:
+    if UNOPENED.intersection(reasons):
+        return "There is no attestation that names a wallet."
+    return _first(reasons, _OF_THE_WALLET)
+
+
+def _first(reasons: list[Reason], kinds: frozenset[Reason]) -> str:
+    return next((SENTENCES[reason] for reason in reasons if reason in kinds), "")

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from kyc.models import Node
+from kyc.attestation.in_force import Standing, standings
+from kyc.attestation.verification import AttestationRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +20,23 @@ class AttestedLimits:
 
 
 def of_nodes(node_ids: Collection[str]) -> dict[str, AttestedLimits]:
-    """The limits of these nodes as they stand now, by node id, in one query; none for none.
+    """The limits of these nodes as they stand now, by node id; none for none."""
+    known = standings(node_ids)
+    return {node_id: of_standing(known.get(node_id)) for node_id in node_ids}
 
-    A node never heard of may be paid nothing: what no attestation covers has no room.
+
+def of_standing(standing: Standing | None) -> AttestedLimits:
+    """What the newest attestation says under its signature, in force or not.
+
+    Without one that can be believed, and for a node never heard of, nothing may be paid.
     """
-    if not node_ids:
-        return {}
-    rows = Node.objects.filter(node_id__in=node_ids).values_list(
-        "node_id", "attested_per_payout", "attested_daily", "attested_monthly"
-    )
-    found = {node_id: AttestedLimits(*limits) for node_id, *limits in rows}
-    return {node_id: found.get(node_id, _NOTHING) for node_id in node_ids}
+    if standing is None:
+        return _NOTHING
+    try:
+        limits = standing.claims().limits
+    except AttestationRefused:
+        return _NOTHING
+    return AttestedLimits(limits.per_payout, limits.daily, limits.monthly)
 
 
 UNLIMITED: Final = AttestedLimits()

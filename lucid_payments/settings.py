@@ -279,6 +279,13 @@ RUNWAY_ALARM_HOURS = env.integer("RUNWAY_ALARM_HOURS", 24, minimum=1, maximum=72
 RETRY_BASE_SECONDS = env.integer("RETRY_BASE_SECONDS", 60, minimum=1, maximum=86_400)
 TOR_PROXY = env.url("TOR_PROXY", "", schemes=("socks5h",))
 
+# --- KYC --------------------------------------------------------------------------------------------------
+# What a request asks the authority to attest, until the authority says otherwise (base units).
+ATTESTATION_DAYS = env.integer("ATTESTATION_DAYS", 365, minimum=1, maximum=1_100)
+ATTESTED_PER_PAYOUT = env.usdt("ATTESTED_PER_PAYOUT", 500_000_000)
+ATTESTED_DAILY = env.usdt("ATTESTED_DAILY", 1_500_000_000)
+ATTESTED_MONTHLY = env.usdt("ATTESTED_MONTHLY", 15_000_000_000)
+
 # --- Limits (base units): the first versions of the policies; from then on the back office changes them --------
 CIRCUIT_BREAKER_DAILY_LIMIT = env.usdt("CIRCUIT_BREAKER_DAILY_LIMIT", 10_000_000_000)
 CIRCUIT_BREAKER_HOURLY_LIMIT = env.usdt("CIRCUIT_BREAKER_HOURLY_LIMIT", 1_000_000_000)

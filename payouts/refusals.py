@@ -10,10 +10,10 @@ from typing import Final
 from django.conf import settings
 from django.db import connection
 
-from kyc import eligibility
 from kyc import limits as attestations
+from kyc.attestation import in_force
+from kyc.attestation.in_force import Standing
 from kyc.limits import UNLIMITED, AttestedLimits
-from kyc.models import Node
 from lucid_payments import clock, locks
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
@@ -56,8 +56,8 @@ class Desk:
     creator: User
     policies: Policies
     own_nodes: frozenset[str]
-    # The nodes that are named, and what their attestations allow.
-    nodes: dict[str, Node]
+    # The nodes that are named, as they stand, and what their attestations allow.
+    nodes: dict[str, Standing]
     attested: dict[str, AttestedLimits]
     # The caller's references that are taken, with the payout of each; the payouts to be replaced, by id.
     references: dict[str, str]
@@ -77,16 +77,17 @@ class Desk:
         _take_turns(creator)
         replaceable = _replaceable(creator, [order.retry_of for order in orders if order.retry_of])
         pks = [payout.pk for payout in replaceable.values()]
-        nodes = {order.node_id for order in orders if order.node_id}
+        named = {order.node_id for order in orders if order.node_id}
+        nodes = in_force.standings(named)
         taken = (
             Payout.objects.filter(retry_of_id__in=pks).values_list("retry_of_id", flat=True) if pks else ()
         )
         return cls(
             creator=creator,
             policies=policy.current(),
-            own_nodes=_own_nodes(creator, nodes),
-            nodes=eligibility.nodes_by_id(nodes),
-            attested=attestations.of_nodes(nodes),
+            own_nodes=_own_nodes(creator, named),
+            nodes=nodes,
+            attested={node_id: attestations.of_standing(nodes.get(node_id)) for node_id in named},
             references=_references(creator, [order.reference_id for order in orders if order.reference_id]),
             replaceable=replaceable,
             replaced_already={pk for pk in taken if pk is not None},
@@ -131,7 +132,7 @@ class Desk:
             asked = (None, "", wanted)
         if asked not in self._decisions:
             self._decisions[asked] = selection.select_router(
-                node=self.nodes.get(order.node_id or ""),
+                standing=self.nodes.get(order.node_id or ""),
                 recipient_address=order.recipient_address,
                 at=self.at,
                 asked_for=wanted,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from kyc.attestation.in_force import Standing
 from kyc.limits import UNLIMITED, AttestedLimits
-from kyc.models import Node
 from lucid_payments.api.errors import AmountTooHigh, InvalidRequest, InvalidRouter
 from lucid_payments.money import format_usdt
 from routers import policy
@@ -24,14 +24,15 @@ class RouterDecision:
 
 
 def select_router(
-    *, node: Node | None, recipient_address: str, at: datetime, asked_for: str | None = None
+    *, standing: Standing | None, recipient_address: str, at: datetime, asked_for: str | None = None
 ) -> RouterDecision:
     """The first router whose whole rule holds, which V0's always does, or the one that is asked for.
 
-    `node` is the one that the order names, if there is such a node, and `at` the time (UTC) of asking. Asking for a
-    router whose rule doesn't hold raises InvalidRouter, naming the first condition that failed. No query is made.
+    `standing` is that of the node which the order names, if there is such a node, and `at` the time (UTC) of asking.
+    Asking for a router whose rule doesn't hold raises InvalidRouter, naming the first condition that failed. No
+    query is made.
     """
-    request = Request(node=node, recipient_address=recipient_address, at=at)
+    request = Request(standing=standing, recipient_address=recipient_address, at=at)
     held = {router: rule.conditions(request) for router, rule in RULES.items()}
     failed = {
         router: next((name for name, holds in conditions.items() if not holds), None)

@@ -30,6 +30,7 @@ CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
 class Reason(StrEnum):
     """Why an attestation is refused: a code for machines."""
 
+    MISSING = "missing"
     MALFORMED = "malformed"
     HEADER = "header"
     ALG = "alg"
@@ -53,7 +54,11 @@ class Reason(StrEnum):
     SCREENING = "screening"
 
 
+# Refused before it was held against anything: what it says counts for nothing.
+UNOPENED: Final = frozenset(list(Reason)[: list(Reason).index(Reason.AUDIENCE)])
+
 SENTENCES: Final[dict[Reason, str]] = {
+    Reason.MISSING: "The node has no attestation.",
     Reason.MALFORMED: "The attestation can't be read.",
     Reason.HEADER: "The attestation's header holds what it must not.",
     Reason.ALG: "The attestation isn't signed with Ed25519.",
@@ -117,7 +122,9 @@ def verify(document: str, trusted: Mapping[str, TrustedKey], facts: Facts) -> Cl
 
 def opened(document: str, trusted: Mapping[str, TrustedKey]) -> Claims:
     """What it says, signed by a key that is trusted for it; held against no facts yet. Raises AttestationRefused."""
-    key = trusted.get(_kid(document))
+    if not document:
+        raise AttestationRefused(Reason.MISSING)
+    key = trusted.get(kid_of(document))
     if key is None:
         raise AttestationRefused(Reason.KEY_UNKNOWN)
     claims = _signed_by(document, key.kid, key.x)
@@ -166,8 +173,8 @@ def _above(claims: Claims, amount: int) -> bool:
     )
 
 
-def _kid(document: str) -> str:
-    """Of a header that holds `alg`, `kid` and `typ` and nothing that could name another key."""
+def kid_of(document: str) -> str:
+    """The key that the header names, beside `alg` and `typ` and nothing else. Raises AttestationRefused."""
     if len(document) > MOST_BYTES:
         raise AttestationRefused(Reason.MALFORMED)
     try:

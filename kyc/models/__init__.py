@@ -1,5 +1,6 @@
 """What the desk knows of those it pays: one module per thing, all imported here for Django."""
 
+from kyc.models.attestations import Attestation, Authority, AuthorityKey, KeyState
 from kyc.models.contents import KycContent, KycLookup
 from kyc.models.documents import DocumentKind, KycDocument, KycDocumentPage
 from kyc.models.dossier import Finding, InfoRequest, KycDecision, KycMark, KycNote, NoteKind
@@ -23,12 +24,16 @@ from kyc.models.wallets import Wallet, WalletEnd, WalletProof
 
 __all__ = [
     "AddressForm",
+    "Attestation",
+    "Authority",
+    "AuthorityKey",
     "CaseState",
     "DocumentKind",
     "EntryKind",
     "Finding",
     "Grade",
     "InfoRequest",
+    "KeyState",
     "KycContent",
     "KycDecision",
     "KycDocument",

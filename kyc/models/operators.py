@@ -36,26 +36,12 @@ class Node(models.Model):
     operator = models.ForeignKey(NodeOperator, models.PROTECT, related_name="nodes")
     is_active = models.BooleanField(default=True)
     reputation = models.DecimalField(max_digits=5, decimal_places=4, null=True, help_text="0 to 1")
-    attested_wallet = models.CharField(max_length=34, blank=True)
-    attested_from = models.DateTimeField(null=True)
-    attested_until = models.DateTimeField(null=True)
-    # The attestation's `limits`, in base units; empty: it names none of that kind.
-    attested_per_payout = models.BigIntegerField(null=True, help_text="base units")
-    attested_daily = models.BigIntegerField(null=True, help_text="base units per day (UTC)")
-    attested_monthly = models.BigIntegerField(null=True, help_text="base units per month (UTC)")
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=Q(reputation__isnull=True) | Q(reputation__gte=0, reputation__lte=1),
                 name="node_reputation_in_range",
-            ),
-            *(
-                models.CheckConstraint(
-                    condition=Q(**{f"{limit}__isnull": True}) | Q(**{f"{limit}__gte": 0}),
-                    name=f"node_{limit}_not_negative",
-                )
-                for limit in ("attested_per_payout", "attested_daily", "attested_monthly")
             ),
         ]
 

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from django.db import transaction
 
+from kyc.attestation import requesting
 from kyc.models import EntryKind, Moment, Node, Rescreening
 from kyc.screening import cases, matching, names
 from kyc.screening.cases import Encounter
@@ -40,15 +41,16 @@ class Source(Protocol):
 
 
 class Wallets:
-    """The attested wallets of nodes."""
+    """The wallets that nodes' newest attestations name."""
 
     def total(self) -> int:
-        return Node.objects.exclude(attested_wallet="").count()
+        return Node.objects.filter(attestations__isnull=False).distinct().count()
 
     def after(self, cursor: str, limit: int) -> Sequence[Subject]:
-        rows = Node.objects.exclude(attested_wallet="").filter(pk__gt=int(cursor or 0)).order_by("pk")[:limit]
+        attested = requesting.with_newest().filter(newest_pk__isnull=False)
+        rows = attested.filter(pk__gt=int(cursor or 0)).order_by("pk")[:limit]
         return [
-            Subject(str(node.pk), EntryKind.ADDRESS, node.attested_wallet, about=f"node {node.node_id}")
+            Subject(str(node.pk), EntryKind.ADDRESS, node.newest_wallet, about=f"node {node.node_id}")
             for node in rows
         ]
 

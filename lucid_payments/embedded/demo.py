@@ -90,7 +90,7 @@ class Demo:
             password = secret_file(files / "valkey", lambda: secrets.token_hex(24)).read_text().strip()
             valkey = EmbeddedValkey(self.home, self.sockets, password)
             supervisor.start(_valkey_service(valkey))
-        made = ("treasury-address", "jwt", "audit-head.pem", "kyc-keys.json")
+        made = ("treasury-address", "jwt", "audit-head.pem", "kyc-keys.json", "authority.json")
         if not all((files / name).exists() for name in made):
             make_keys = [sys.executable, "-m", "lucid_payments.embedded.keys", str(files)]
             supervisor.run_once("keys", lambda: spawn(make_keys, dict(self.given), REPOSITORY))

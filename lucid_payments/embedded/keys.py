@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from kyc import keyring as vault_keys
+from kyc.attestation import keys as authority_keys
 from lucid_payments.accounts import keyring
 from lucid_payments.audit import head_keys
 from lucid_payments.private_files import replace_file, secret_file
@@ -19,13 +20,17 @@ from payouts.tron.signing.secret import Secret
 
 # A devnet's key, opened at every start of the smallest machine.
 DEMO_SCRYPT_N = 2**14
+AUTHORITY = "demo-authority (a test key on this machine)"
+AUTHORITY_FILE = "authority.json"
+AUTHORITY_PASSWORD_FILE = "authority-password"  # noqa: S105 - the file's name
 
 
 def make_keys(folder: Path) -> None:
-    """The rings `jwt/` and `kyc-keys.json`, `audit-head.pem`, `treasury-password`, `treasury.json` (Web3 key file)
-    and `treasury-address`, all 0600.
+    """The rings `jwt/` and `kyc-keys.json`, `audit-head.pem`, the demo's compliance authority, `treasury-password`,
+    `treasury.json` (Web3 key file) and `treasury-address`, all 0600.
     """
     keyring.create(folder / "jwt")
+    make_authority(folder)
     vault_keys.create(folder / "kyc-keys.json")
     password = Secret.from_file(secret_file(folder / "treasury-password"))
     key_file = folder / "treasury.json"
@@ -36,6 +41,13 @@ def make_keys(folder: Path) -> None:
     head_keys.create(folder / "audit-head.pem")
     # Last: its presence says that everything else is there.
     replace_file(folder / "treasury-address", address + "\n")
+
+
+def make_authority(folder: Path) -> None:
+    """The demo's compliance authority: a test key, which stands here beside its password."""
+    password = secret_file(folder / AUTHORITY_PASSWORD_FILE).read_text().strip()
+    if not (folder / AUTHORITY_FILE).exists():
+        authority_keys.create(folder / AUTHORITY_FILE, AUTHORITY, password, scrypt_n=DEMO_SCRYPT_N)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ REFUSALS = {
 
 def conditions(request: Request) -> dict[str, bool]:
     """Each condition by its name, in the order in which a refusal names the first that failed."""
-    held = eligibility.conditions(request.node, request.recipient_address, request.at)
+    held = eligibility.conditions(request.standing, request.recipient_address, request.at)
     return {name: held[name] for name in eligibility.CONDITIONS}
 
 

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from kyc.models import Node
+from kyc.attestation.in_force import Standing
 from routers.choices import RouterType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a rule may look at. `node` is the one that was named, with its operator, if there is such a node."""
+    """What a rule may look at. `standing` is that of the node which was named, if there is such a node."""
 
-    node: Node | None
+    standing: Standing | None
     recipient_address: str
     at: datetime
 

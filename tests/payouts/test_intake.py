@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
 
-from kyc.models import Node, NodeOperator
+from kyc.models import Node
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
@@ -30,6 +28,7 @@ from payouts.models import Payout, PayoutTransition
 from payouts.order import PayoutOrder
 from payouts.tron.networks import NETWORKS
 from routers import killswitch, limits
+from tests.kyc import attestations
 from tests.policies import set_limit
 
 USDT = 1_000_000
@@ -51,17 +50,9 @@ def service() -> User:
 @pytest.fixture
 def node() -> Node:
     """A node that may be paid through the KYC router, and its operator."""
-    operator = NodeOperator.objects.create(
-        user=user(Role.NODE_OPERATOR), operator_id="op", status="approved", kyc_hash="sha256:" + "0a" * 32
-    )
-    return Node.objects.create(
-        node_id="node-1",
-        operator=operator,
-        reputation=Decimal("0.9"),
-        attested_wallet=WALLET,
-        attested_from=clock.now() - timedelta(days=1),
-        attested_until=clock.now() + timedelta(days=1),
-    )
+    registered = attestations.node(owner=user(Role.NODE_OPERATOR))
+    attestations.attest(registered, wallet=WALLET)
+    return registered
 
 
 def create(creator: User, **asked: Any) -> Payout:
@@ -210,24 +201,21 @@ def test_what_can_t_go_today_is_held_or_refused_as_asked(service: User) -> None:
 def test_what_the_attestation_never_allows_is_refused_by_its_limit_s_name(
     service: User, node: Node, limit: str
 ) -> None:
-    setattr(node, f"attested_{limit}", 5 * USDT - 1)
-    node.save()
+    name = {"per_payout": "per_payout", "daily": "day", "monthly": "month"}[limit]
+    attestations.attest(node, wallet=WALLET, **{name: 5 * USDT - 1})
     error = refused(AmountTooHigh, service, node_id="node-1")
     assert error.details == {"limit_name": f"attested_{limit}", "limit": "4.999999", "amount": "5.00"}
-    setattr(node, f"attested_{limit}", 5 * USDT)
-    node.save()
+    attestations.attest(node, wallet=WALLET, **{name: 5 * USDT})
     assert create(service, node_id="node-1").router_type == KYC
 
 
 def test_v0_doesn_t_ask_what_an_attestation_allows(service: User, node: Node) -> None:
-    node.attested_per_payout = 0
-    node.save()
+    attestations.attest(node, wallet=WALLET, per_payout=0)
     assert create(service, node_id="node-1", router_type=V0).router_type == V0
 
 
 def test_a_full_attested_day_is_held_or_refused_as_asked(service: User, node: Node) -> None:
-    node.attested_daily = 8 * USDT
-    node.save()
+    attestations.attest(node, wallet=WALLET, day=8 * USDT)
     asked = limits.Claim(KYC, WALLET, service.pk, service.role, 8 * USDT, "node-1")
     room = limits.locked_room(clock.now(), [asked])
     room.take(asked)

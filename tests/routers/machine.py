@@ -14,7 +14,7 @@ from lucid_payments import clock
 from routers import limits
 from routers.limits import Claim, Slot
 from routers.models import LimitWindow
-from tests.kyc.nodes import attest
+from tests.kyc.attestations import WALLET, attest
 from tests.policies import KYC, V0, administrators, set_policy
 
 START = datetime(2026, 12, 31, 21, 40, tzinfo=UTC)
@@ -40,7 +40,7 @@ class Windows(RuleBasedStateMachine):
         self.caps = {"": dict(CAPS), **{router: dict(caps) for router, caps in ROUTER_CAPS.items()}}
         self.attested = {subject: dict(limits_of_it) for subject, limits_of_it in ATTESTED.items()}
         for subject, limits_of_it in ATTESTED.items():
-            attest(subject, **limits_of_it)
+            attest(subject, wallet=WALLET, **limits_of_it)
         self.used: Counter[tuple[str, str, datetime]] = Counter()
         self.waived: Counter[tuple[str, str, datetime]] = Counter()
         self.open: list[tuple[list[int], int, list[tuple[str, str, datetime]]]] = []
@@ -94,7 +94,7 @@ class Windows(RuleBasedStateMachine):
     )
     def attest_anew(self, subject: str, limit: str, units: int) -> None:
         self.attested[subject][limit] = units
-        attest(subject, **self.attested[subject])
+        attest(subject, wallet=WALLET, **self.attested[subject])
 
     @rule(hours=st.sampled_from([1, 2, 26]))
     def time_passes(self, hours: int) -> None:

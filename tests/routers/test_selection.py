@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 
 from kyc import eligibility
-from kyc.models import Node
 from lucid_payments.api.errors import AmountTooHigh, InvalidRequest, InvalidRouter
 from routers import policy, selection
 from routers.choices import RouterType
@@ -30,7 +29,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
 
 def choose(asked_for: str | None = None) -> selection.RouterDecision:
     return selection.select_router(
-        node=Node(node_id="n"), recipient_address="T", at=datetime.now(UTC), asked_for=asked_for
+        standing=None, recipient_address="T", at=datetime.now(UTC), asked_for=asked_for
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -14,7 +15,7 @@ from routers.choices import RouterType
 from routers.errors import Refused
 from routers.limits import Claim, Slot, waivers, windows
 from routers.models import LimitWindow
-from tests.kyc.nodes import attest
+from tests.kyc.attestations import attest
 from tests.policies import set_policy
 
 KYC = RouterType.KYC.value
@@ -142,7 +143,7 @@ def test_a_machine_asleep_across_the_turn_settles_in_the_old_windows(asleep: tim
 
 @pytest.mark.parametrize("limit", [{"day": 30}, {"month": 30}], ids=["day", "month"])
 def test_a_limit_lowered_below_what_is_reserved_holds_at_once_and_takes_nothing_back(
-    limit: dict[str, int],
+    limit: dict[str, Any],
 ) -> None:
     (windows_of_it,) = reserve(50)
     attest("node-1", **{"per_payout": 60, "day": 100, "month": 250, **limit})

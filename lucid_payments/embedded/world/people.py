@@ -14,8 +14,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from kyc.models import Node, NodeOperator, OperatorStatus, Wallet, WalletProof
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
-from lucid_payments.embedded.world import desk
-from lucid_payments.money import BASE_UNITS_PER_USDT
+from lucid_payments.embedded.world import authority, desk
 from payouts.tron import addresses
 
 # The name in demo.json and of the account, and its role.
@@ -62,34 +61,28 @@ def _account(name: str, role: str) -> dict[str, str]:
 
 def _operators() -> None:
     """One operator verified throughout, with the node that the KYC router pays; one more in each state of KYC."""
-    nodes = [_operator(User.objects.get(username="node_operator"), VERIFIED_NODE)]
+    _operator(User.objects.get(username="node_operator"), VERIFIED_NODE)
     for name in (*OperatorStatus.values, *desk.MORE):
         user = User.objects.create_user(username=f"operator_{name}", password=None, role="node_operator")
-        nodes.append(_operator(user, f"node-{name.replace('_', '-')}"))
+        _operator(user, f"node-{name.replace('_', '-')}")
     desk.past()
-    for node in nodes:
-        _attest(node)
+    verified = list(
+        Node.objects.select_related("operator")
+        .filter(operator__status=OperatorStatus.APPROVED)
+        .order_by("pk")
+    )
+    for node in verified:
+        _wallet(node, clock.now() - authority.BEFORE - timedelta(days=1))
+    authority.attest(
+        {node: wallet(node.node_id) for node in verified},
+        added_by=User.objects.get(username="admin"),
+        approved_by=User.objects.get(username="second_admin"),
+    )
 
 
 def _operator(user: User, node_id: str) -> Node:
     operator = NodeOperator.objects.create(user=user, operator_id=f"operator-{user.username}")
     return Node.objects.create(node_id=node_id, operator=operator, reputation=Decimal("0.9"))
-
-
-def _attest(node: Node) -> None:
-    """What an attestation says of a node whose operator is verified by now."""
-    if not NodeOperator.objects.filter(pk=node.operator_id, status=OperatorStatus.APPROVED).exists():
-        return
-    now = clock.now()
-    Node.objects.filter(pk=node.pk).update(
-        attested_wallet=wallet(node.node_id),
-        attested_from=now - timedelta(days=60),
-        attested_until=now + timedelta(days=305),
-        attested_per_payout=500 * BASE_UNITS_PER_USDT,
-        attested_daily=1_500 * BASE_UNITS_PER_USDT,
-        attested_monthly=15_000 * BASE_UNITS_PER_USDT,
-    )
-    _wallet(node, now - timedelta(days=61))
 
 
 def _wallet(node: Node, at: datetime) -> None:

@@ -141,7 +141,6 @@ def test_every_reason_is_told_not_only_the_first() -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        "",
         "a.b",
         "..",
         GOOD + ".x",
@@ -155,6 +154,10 @@ def test_every_reason_is_told_not_only_the_first() -> None:
 )
 def test_what_isn_t_written_as_a_compact_jws_is(document: str) -> None:
     assert refused(document) in (Reason.MALFORMED, Reason.SIGNATURE)
+
+
+def test_none_is_missing() -> None:
+    assert refused("") == Reason.MISSING
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from kyc.models import CaseState, EntryKind, ListVersion, Moment, Node, Rescreening, ScreeningCase
+from kyc.models import CaseState, EntryKind, ListVersion, Moment, Rescreening, ScreeningCase
 from kyc.screening import cases, names, rescreening, screen_name
 from kyc.screening.rescreening import Subject
-from tests.kyc.nodes import attest
+from tests.kyc.attestations import attest
 from tests.kyc.screening.lists import listing, people, put_in_force, sdn_xml, stage, tron, twin
 
 pytestmark = pytest.mark.django_db
@@ -89,8 +89,7 @@ class People:
 def test_everybody_is_screened_anew_and_it_goes_on_where_it_was_cut_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    attest("node-1")
-    Node.objects.update(attested_wallet=tron("wallet"))
+    attest("node-1", wallet=tron("wallet"))
     known = {"kyc.wallets": rescreening.Wallets(), "z.people": People(), "a": Many(1_200)}
     monkeypatch.setattr(rescreening, "_sources", known)
     party = (1, "Inventorov", [("ETH", twin("700")), ("XBT", tron("wallet"))])

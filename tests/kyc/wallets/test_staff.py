@@ -14,7 +14,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.audit.models import AuditEntry
 from lucid_payments.backoffice.models import TwoPersonAct
 from lucid_payments.events.models import Event
-from tests.kyc.nodes import attest
+from tests.kyc.attestations import attest
 from tests.kyc.wallets.signing import ADDRESSES
 from tests.lucid_payments.backoffice.people import desk
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from kyc.models import Node, NodeOperator
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.audit.models import AuditEntry
@@ -20,6 +18,7 @@ from payouts import timeline
 from payouts.models import Payout, PayoutBatch
 from payouts.models.payout import PayoutStatus
 from tests.api_client import Answer, ApiClient
+from tests.kyc import attestations
 from tests.payouts.api.conftest import RECIPIENT, MakePayout, MakeUser
 from tests.policies import KYC, V0, set_policy
 
@@ -211,9 +210,9 @@ def test_the_same_key_gives_the_same_batch(api: ApiClient) -> None:
 def test_a_hundred_cost_as_many_statements_as_two(make_user: MakeUser, role: str) -> None:
     """Each to a node of its own, with a reference of its own, replacing a payout of its own."""
     creator = make_user(role)
-    operator = NodeOperator.objects.create(user=creator, operator_id="op", status="approved")
-    plain = {"operator": operator, "attested_wallet": RECIPIENT}
-    Node.objects.bulk_create(Node(node_id=f"node-{number}", **plain) for number in range(100))
+    owner = creator if role == "node_operator" else None
+    for number in range(100):
+        attestations.attest(attestations.node(f"node-{number}", owner=owner), wallet=RECIPIENT)
     api = ApiClient(creator)
 
     def statements(size: int) -> int:
@@ -248,19 +247,12 @@ def test_a_batch_to_many_nodes_names_each_that_the_asked_router_refuses(
     api: ApiClient, make_user: MakeUser
 ) -> None:
     owner = make_user("node_operator")
-    operator = NodeOperator.objects.create(
-        user=owner, operator_id="op", status="approved", kyc_hash="sha256:" + "0a" * 32
-    )
-    now = clock.now()
     for node_id, wallet, active in (
         ("good", RECIPIENT, True),
         ("elsewhere", OTHER, True),
         ("gone", RECIPIENT, False),
     ):
-        Node.objects.create(
-            node_id=node_id, operator=operator, is_active=active, reputation=1, attested_wallet=wallet,
-            attested_from=now - timedelta(days=1), attested_until=now + timedelta(days=1),
-        )  # fmt: skip
+        attestations.attest(attestations.node(node_id, owner=owner, is_active=active), wallet=wallet)
     named = ["good", "elsewhere", "unheard-of", "good", "gone"]
     details = send(api, [item(node_id=node_id) for node_id in named], router_type=KYC).refused(
         400, "LUCID_ERR_2004"

@@ -17,7 +17,7 @@ from payouts.models import Payout
 from routers import limits
 from routers.models import LimitWindow
 from tests.api_client import ApiClient
-from tests.kyc.nodes import attest
+from tests.kyc.attestations import attest
 from tests.payouts.api.conftest import RECIPIENT, MakePayout
 from tests.policies import KYC, V0, set_policy
 

@@ -9,11 +9,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from kyc.models import Node, NodeOperator
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from payouts.models import Payout, PayoutBatch
 from tests.api_client import ApiClient
+from tests.kyc import attestations
 from tests.payouts.api.conftest import RECIPIENT, MakeUser
 from tests.payouts.api.rows import attempt_of
 from tests.policies import KYC, V0
@@ -38,18 +38,13 @@ class Rows:
 
     def __init__(self, creator: User) -> None:
         self.creator = creator
-        operator, _ = NodeOperator.objects.get_or_create(
-            user=User.objects.create_user(f"owner of {creator}", role="node_operator")
-        )
-        self.operator = operator
+        self.owner = User.objects.create_user(f"owner of {creator}", role="node_operator")
         self.made: list[Payout] = []
 
     def add(self, each: int) -> None:
         for number in range(len(self.made), len(self.made) + each):
-            node = Node.objects.create(
-                node_id=f"node-{number}", operator=self.operator, attested_daily=10 * USDT,
-                attested_monthly=100 * USDT,
-            )  # fmt: skip
+            node = attestations.node(f"node-{number}", owner=self.owner)
+            attestations.attest(node, day=10 * USDT, month=100 * USDT)
             batch = PayoutBatch.objects.create(
                 creator=self.creator, priority=2, batch_type="HOURLY", total_payouts=1, total_amount=USDT
             )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kyc.models import KycRecord, NodeOperator, OperatorStatus
+from lucid_payments.embedded.keys import make_authority
 from lucid_payments.embedded.world import history, people
 from payouts.models import Alarm, Payout
 from tests.devnet.fixtures import RunningDevnet
@@ -21,11 +22,14 @@ def test_a_story_of_days_pays_everybody_and_raises_no_alarm(
     ]
     for name, value in write_key(tmp_path).items():
         setattr(settings, name, value)
+    make_authority(tmp_path)
     forget_process_state()
     people.create()
     history.live_through(devnet.control, days=3)
     forget_process_state()
     assert set(Payout.objects.values_list("status", flat=True)) == {"confirmed"}
+    # The operator's node was paid through the KYC router, by its attestation.
+    assert Payout.objects.filter(node_id=people.VERIFIED_NODE, router_type="PayoutRouterKYC").exists()
     assert list(Alarm.objects.values_list("kind", "detail")) == []
     assert set(KycRecord.objects.values_list("state", flat=True)) == set(OperatorStatus)
     assert set(NodeOperator.objects.values_list("status", flat=True)) == set(OperatorStatus)

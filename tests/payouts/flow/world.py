@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
+from kyc.attestation.keys import public_of
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from payouts import chain, devnet_clock, ledger, signer, watching
@@ -20,8 +21,10 @@ from payouts.release import release_due
 from payouts.sending import send_due
 from payouts.tron.signing import keyfile
 from payouts.tron.signing.secret import Secret
+from payouts.tron.signing.trust import TrustFile
 from routers.models import LimitWindow
 from tests.harness.environment import TREASURY_PRIVATE_KEY
+from tests.kyc.attestation.documents import KEY
 
 PASSWORD = "a password for tests alone"
 RECIPIENTS = (
@@ -36,9 +39,13 @@ OVER = ("confirmed", "failed", "cancelled", "manual")
 
 
 def write_key(folder: Path) -> dict[str, str]:
-    """A key file with the tests' treasury key, and the settings that name it."""
+    """A key file with the tests' treasury key, the signer's trust in the tests' authority, and the settings for it."""
     key_file, password_file = folder / "treasury.json", folder / "password"
     password_file.write_text(PASSWORD)
+    TrustFile.beside(folder / "journal").decide(
+        kid=KEY.kid, authority=KEY.authority, x=public_of(KEY.private), state="active", by="ann, bob", reason="test",
+        now_ms=0,
+    )  # fmt: skip
     keyfile.import_key(key_file, Secret(TREASURY_PRIVATE_KEY.hex()), Secret(PASSWORD), scrypt_n=2)
     return {
         "TREASURY_KEY_FILE": str(key_file),
@@ -51,7 +58,7 @@ def forget_process_state() -> None:
     """As if every process had been started anew."""
     if signer.journal.cache_info().currsize:
         signer.journal().close()
-    for cached in (signer.journal, signer.desk, chain.parameters):
+    for cached in (signer.journal, signer.highest, signer.desk, chain.parameters):
         cached.cache_clear()
     if chain.pool.cache_info().currsize:
         chain.pool().close()

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
 
-from kyc.models import Node, NodeOperator
-from lucid_payments import clock
-from lucid_payments.accounts.models import User
+from kyc.models import Node
 from lucid_payments.api.errors import NotCancellable
 from payouts.manager import PayoutManager
 from payouts.models import Payout
 from payouts.models.payout import Priority
 from routers import breakers, killswitch
 from routers.models import GLOBAL, KillSwitch
+from tests.kyc import attestations
 from tests.payouts.flow.machine.stage import Stage, act
 from tests.payouts.flow.world import RECIPIENTS, USDT
 from tests.policies import KYC, V0, administrators, set_policy
@@ -35,18 +32,9 @@ TIGHT: dict[str, tuple[str, dict[str, Any]]] = {
 
 def kyc_node() -> Node:
     """A node that is paid through the KYC router, to the first recipient."""
-    user = User.objects.create_user(username="operator", password=None, role="node_operator")
-    operator = NodeOperator.objects.create(
-        user=user, operator_id="op", status="approved", kyc_hash="sha256:" + "0a" * 32
-    )
-    return Node.objects.create(
-        node_id="node-1",
-        operator=operator,
-        reputation=Decimal("0.9"),
-        attested_wallet=RECIPIENTS[0],
-        attested_from=clock.now() - timedelta(days=1),
-        attested_until=clock.now() + timedelta(days=30),
-    )
+    node = attestations.node()
+    attestations.attest(node, wallet=RECIPIENTS[0])
+    return node
 
 
 class People(Stage):
