@@ -16,6 +16,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.api.errors import NotCancellable
 from payouts import ledger, timeline
 from payouts.approvals import requests
+from payouts.conditions import Conditions, Lost
 from payouts.doors import Doors
 from payouts.headroom import Slots, claim_of
 from payouts.models.attempt import IN_FLIGHT, UNRESOLVED, Attempt, AttemptState
@@ -82,15 +83,15 @@ def release(candidates: Sequence[Candidate], outlook: Outlook) -> list[Attempt]:
     due = [rows[pk] for pk in facts if pk in rows]
     gate = _Gate.open(now, outlook, due)
     going: list[tuple[Payout, list[int]]] = []
-    waiting: dict[HoldReason, list[int]] = {}
+    waiting: dict[Lost, list[int]] = {}
     for payout in due:
         refusal = gate.refusal(payout, facts[payout.pk].predicted_fee)
         if refusal is None:
             going.append((payout, gate.take(payout, facts[payout.pk].predicted_fee)))
         else:
             waiting.setdefault(refusal, []).append(payout.pk)
-    for reason, pks in waiting.items():
-        timeline.hold(Payout.objects.filter(pk__in=pks), reason)
+    for held, pks in waiting.items():
+        timeline.hold(Payout.objects.filter(pk__in=pks), held.reason, detail=held.sentence)
     gate.room.announce()
     if not going:
         return []
@@ -138,6 +139,7 @@ class _Gate:
     """What is left of each reservation while one release picks its payouts."""
 
     room: limits.Room
+    conditions: Conditions
     doors: Doors
     slots: Slots
     usdt: int
@@ -147,9 +149,16 @@ class _Gate:
     def open(cls, now: datetime, outlook: Outlook, due: Sequence[Payout]) -> _Gate:
         room = limits.locked_room(now, [claim_of(payout) for payout in due])
         funds = Funds.left(outlook)
-        return cls(room, Doors.now(), Slots.free(room.policies), funds.usdt, funds.trx)
+        return cls(
+            room, Conditions.of(due, now), Doors.now(), Slots.free(room.policies), funds.usdt, funds.trx
+        )
 
-    def refusal(self, payout: Payout, predicted_fee: int) -> HoldReason | None:
+    def refusal(self, payout: Payout, predicted_fee: int) -> Lost | None:
+        lost = self.conditions.lost(payout)
+        full = self._full(payout, predicted_fee)
+        return lost or (Lost(full, "") if full else None)
+
+    def _full(self, payout: Payout, predicted_fee: int) -> HoldReason | None:
         shut = self.doors.refusal(payout.router_type)
         if shut is not None:
             return shut

@@ -14,6 +14,7 @@ from typing import Final
 from django.db.models import QuerySet
 
 from payouts import recovery
+from payouts.conditions import Conditions, Lost
 from payouts.doors import Doors
 from payouts.headroom import Slots, claim_of
 from payouts.models.payout import HoldReason, Payout, PayoutStatus
@@ -39,6 +40,8 @@ class Picked:
 
     going: list[Payout] = field(default_factory=list)
     waiting: dict[HoldReason, list[int]] = field(default_factory=dict)
+    # Those of the KYC router that have lost a condition.
+    lost: dict[Lost, list[int]] = field(default_factory=dict)
     # Routers of which nothing else goes.
     shut: dict[str, HoldReason] = field(default_factory=dict)
 
@@ -63,12 +66,15 @@ def pick(now: datetime, usdt: int) -> Picked:
     queue += [payout for payout in in_order(now, free) if payout.pk not in patient]
     room = limits.room(now, [claim_of(payout) for payout in queue])
     slots, suspects = Slots.free(policies), recovery.suspects()
+    conditions = Conditions.of(queue, now)
     picked = Picked(shut=doors.shut | dict.fromkeys(doors.probes, HoldReason.BREAKER))
     for payout in queue:
         if (payout.recipient_address, payout.amount) in suspects:
             picked.wait(payout, HoldReason.POSSIBLE_DUPLICATE)
         elif doors.refusal(payout.router_type) is not None:
             continue
+        elif (lost := conditions.lost(payout)) is not None:
+            picked.lost.setdefault(lost, []).append(payout.pk)
         elif (full := room.refusal(claim_of(payout))) is not None:
             picked.wait(payout, HoldReason(full))
         elif payout.amount > usdt:

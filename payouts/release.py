@@ -70,11 +70,14 @@ def _release(state: ChainState, now: datetime) -> int:
     outlook = _outlook(state)
     picked = queue.pick(now, Funds.left(outlook).usdt)
     going = [payout.pk for payout in picked.going]
-    looked_at = [*going, *(pk for pks in picked.waiting.values() for pk in pks)]
+    waiting = [*picked.waiting.values(), *picked.lost.values()]
+    looked_at = [*going, *(pk for pks in waiting for pk in pks)]
     for router, reason in picked.shut.items():
         PayoutManager.hold(queue.due(now).filter(router_type=router).exclude(pk__in=looked_at), reason)
     for reason, pks in picked.waiting.items():
         PayoutManager.hold(Payout.objects.filter(pk__in=pks), reason)
+    for lost, pks in picked.lost.items():
+        PayoutManager.hold(Payout.objects.filter(pk__in=pks), lost.reason, detail=lost.sentence)
     if not going:
         return 0
     try:

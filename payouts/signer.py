@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from lucid_payments import clock, seam
 from lucid_payments.clock import LucidNow
 from lucid_payments.money import SUN_PER_TRX
-from payouts import chain, recovery
+from payouts import chain, recovery, signer_attestations
 from payouts.execution import SIGN_BATCH, SigningResult
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt
@@ -29,9 +29,11 @@ from payouts.tron.signing.caps import SigningCaps
 from payouts.tron.signing.ceiling import Ceiling
 from payouts.tron.signing.desk import Signed, SigningDesk
 from payouts.tron.signing.errors import JournalError
+from payouts.tron.signing.highest import HighestNumbers
 from payouts.tron.signing.journal import Entry, Journal
 from payouts.tron.signing.secret import Secret
 from payouts.tron.signing.signer import KeyFileSigner
+from payouts.tron.signing.trust import TrustFile
 from payouts.tron.transfer import TransferIntent
 from payouts.verdicts import intent_of
 from routers import killswitch
@@ -57,6 +59,17 @@ def ceiling() -> Ceiling:
     """The signer's own caps: those of the settings until people move them (`manage.py signer caps`)."""
     initial = SigningCaps(daily=settings.SIGNER_DAILY_CAP, hourly=settings.SIGNER_HOURLY_CAP)
     return Ceiling.beside(Path(settings.SIGNER_JOURNAL_FILE), initial)
+
+
+def trust() -> TrustFile:
+    """The authorities' keys that the signer trusts, by its own file."""
+    return TrustFile.beside(Path(settings.SIGNER_JOURNAL_FILE))
+
+
+@functools.cache
+def highest() -> HighestNumbers:
+    """The newest attestation seen of each subject, by the signer's own file. Raises JournalError."""
+    return HighestNumbers.beside(journal())
 
 
 @functools.cache
@@ -130,6 +143,11 @@ def _ask(opened: SigningDesk, rows: list[Attempt], at: datetime, state: ChainSta
             fit.append(attempt)
     if killswitch.is_pulled():
         return SigningResult()
+    verdicts = signer_attestations.judge(_not_journalled(fit), trust(), highest(), at)
+    for pk, lost in verdicts.lost.items():
+        result.refused[pk] = (lost.reason, lost.sentence)
+    fit = [attempt for attempt in fit if attempt.pk not in verdicts.lost]
+    highest().note(verdicts.seen, now_ms=clock.to_ms(at))
     answers = opened.sign(
         [intent_of(attempt) for attempt in fit], now_ms=clock.to_ms(at), head_time_ms=state.head_time_ms
     )
@@ -143,6 +161,11 @@ def _ask(opened: SigningDesk, rows: list[Attempt], at: datetime, state: ChainSta
     if written:
         recovery.note_journal(journal(), written[-1])
     return result
+
+
+def _not_journalled(attempts: list[Attempt]) -> list[Attempt]:
+    """A signature that may have left can't be taken back for a condition that was lost since."""
+    return [attempt for attempt in attempts if not journal().txid_of_attempt(str(attempt.pk))]
 
 
 def _sign_again(opened: SigningDesk, entry: Entry) -> bytes:

@@ -13,6 +13,7 @@ from payouts import queue
 from payouts.models import Payout
 from payouts.models.payout import HoldReason, Priority
 from payouts.release import release_due
+from tests.kyc import attestations
 from tests.payouts.flow.world import RECIPIENTS, USDT, World
 from tests.policies import KYC, V0, set_policy
 
@@ -22,7 +23,7 @@ PLENTY = 10**12
 def waiting(world: World, amount: int, since: timedelta, router: str = V0, **more: int) -> Payout:
     return Payout.objects.create(
         creator=world.service, recipient_address=RECIPIENTS[0], amount=amount * USDT, router_type=router,
-        due_at=clock.now() - since, **more,
+        node_id="node-1" if router == KYC else None, due_at=clock.now() - since, **more,
     )  # fmt: skip
 
 
@@ -35,6 +36,7 @@ def roomy(world: World) -> World:
     """Only the router's hour of 400 is in the way."""
     set_policy(V0, recipient_limit=PLENTY, in_flight=100, daily_limit=PLENTY)
     set_policy(in_flight=100, daily_limit=PLENTY, creator_limits={})
+    attestations.attest("node-1", wallet=RECIPIENTS[0])
     return world
 
 
