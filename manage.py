@@ -6,6 +6,11 @@ import sys
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["attestation"] and sys.argv[2:3] in (["key"], ["sign"]):
+        # The authority's machine has no database and none of our settings, and none are read there.
+        from kyc.attestation import offline
+
+        sys.exit(offline.main(sys.argv[2:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lucid_payments.settings")
     from django.core.management import execute_from_command_line
 
