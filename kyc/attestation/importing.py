@@ -12,6 +12,7 @@ from kyc.attestation.claims import Claims
 from kyc.attestation.keys import KeyState
 from kyc.attestation.verification import AttestationRefused, Facts
 from kyc.models import Attestation, AuthorityKey, Node
+from kyc.wallets import current
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.audit import log
@@ -115,6 +116,9 @@ def _refuse_unfit(claims: Claims, node: Node) -> None:
     highest = Attestation.objects.filter(node=node).aggregate(highest=Max("seq"))["highest"] or 0
     if claims.seq == highest:
         raise NotTaken(f"Attestation {highest} of this node was taken before.")
+    proven = current.of_node(node.node_id)
+    if proven is not None and claims.wallet.address != proven:
+        raise NotTaken("The node's owner has another wallet by now: ask for an attestation of that one.")
     facts = Facts(
         audience=deployment.audience(),
         subject=node.node_id,
