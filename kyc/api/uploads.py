@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.files.uploadedfile import InMemoryUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.http import HttpRequest
@@ -41,8 +42,10 @@ def read(request: HttpRequest) -> Upload:
     if request.content_type != MULTIPART:
         raise UnsupportedMediaType(request.content_type or "")
     most = maximum_bytes() + BESIDE_THE_FILE
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    body = request.read(most + 1) if length.isdigit() and int(length) <= most else None
+    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    # A chunked body was read as far as other requests may be long: what is longer isn't whole.
+    cut_off = "HTTP_TRANSFER_ENCODING" in request.META and length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    body = request.read(most + 1) if length <= most and not cut_off else None
     if body is None or len(body) > most:
         raise HttpError(413, {"body": [f"At most {maximum_bytes()} bytes are taken."]})
     handler = _InMemory(request)
@@ -52,7 +55,7 @@ def read(request: HttpRequest) -> Upload:
     except (MultiPartParserError, UnicodeDecodeError, ValueError):
         raise InvalidRequest({"body": ["The body isn't multipart/form-data, or is cut off."]}) from None
     given = files.getlist(FILE)
-    if len(given) != 1 or len(files) != 1 or len(files.getlist(FILE)) + handler.further != 1:
+    if len(given) != 1 or handler.files != 1:
         raise InvalidRequest({FILE: ["Send exactly one file, under this name."]})
     twice = [name for name, values in fields.lists() if len(values) != 1]
     if twice:
@@ -65,15 +68,13 @@ class _InMemory(FileUploadHandler):
 
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request)
-        self.further = 0
+        self.files = 0
         self._content = BytesIO()
-        self._files = 0
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
-        self._files += 1
-        if self._files > 1:
-            self.further += 1
+        self.files += 1
+        if self.files > 1:
             raise SkipFile
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:

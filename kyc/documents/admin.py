@@ -36,7 +36,7 @@ WORDS: Final = {
     Purpose.AUDIT: "Audit",
     Purpose.RIGHTS: "A request of the person's own",
 }
-ZOOMS: Final = (100, 150, 200, 300)
+ZOOMS: Final = (50, 100, 150, 200, 300)
 TURNS: Final = (0, 90, 180, 270)
 # Whatever a browser made of it, it runs nothing, loads nothing and is kept nowhere.
 PICTURE_HEADERS: Final = {
@@ -109,18 +109,28 @@ class KycDocumentAdmin(_ModelAdmin):
 
 
 def parts(document: KycDocument, asked: Any, base: str = "") -> dict[str, Any]:
-    """What the template `admin/kyc/document_view.html` needs. `asked` is a query's values; `base` the page's address.
+    """What the template `admin/kyc/document_view.html` needs, from a query's values `asked`.
 
     Its links carry every choice, so that it works without a script; with one they only turn and enlarge in place.
+    `base` is the address of another page that shows several: the query then names the `document` that it is about,
+    and the others stay hidden.
     """
+    others = {"document": str(document.pk)} if base else {}
+    asked = asked if others.items() <= {"document": asked.get("document")}.items() else {}
     purpose = _purpose(asked.get("purpose", ""))
     page = _number(asked.get("page"), range(1, document.page_count + 1), 1)
     zoom, turn = _number(asked.get("zoom"), ZOOMS, 100), _number(asked.get("turn"), TURNS, 0)
     base = base or reverse("admin:kyc_kycdocument_view", args=[document.pk])
 
     def link(**changed: int) -> str:
-        chosen = {"purpose": purpose or "", "page": page, "zoom": zoom, "turn": turn, **changed}
-        return f"{base}?{urlencode(chosen)}"
+        chosen: dict[str, Any] = {
+            "purpose": purpose or "",
+            "page": page,
+            "zoom": zoom,
+            "turn": turn,
+            **changed,
+        }
+        return f"{base}?{urlencode(others | chosen)}#document-{document.pk}"
 
     picture = reverse("admin:kyc_kycdocument_picture", args=[document.pk, page])
     return {
@@ -136,6 +146,7 @@ def parts(document: KycDocument, asked: Any, base: str = "") -> dict[str, Any]:
         "turn_left": link(turn=(turn - 90) % 360),
         "turn_right": link(turn=(turn + 90) % 360),
         "hide_url": base,
+        "names_itself": bool(others),
     }
 
 

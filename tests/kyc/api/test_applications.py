@@ -263,6 +263,11 @@ def test_other_bodies_are_refused_as_http_says(settings: Settings) -> None:
     body = multipart({"kind": "passport"}, {"file": files.png()})
     cut = applicant.raw(application, body[:-40], f"multipart/form-data; boundary={BOUNDARY}")
     cut.refused(400, "LUCID_ERR_1002")
+    chunked = {**applicant.headers, "Transfer-Encoding": "chunked"}
+    whole = multipart({"kind": "passport"}, {"file": files.png() + bytes(1_000_000)})
+    applicant.raw(application, whole, f"multipart/form-data; boundary={BOUNDARY}", chunked).refused(
+        413, "LUCID_ERR_1004"
+    )
     settings.KYC_DOCUMENT_MAX_MB = 1
     large = applicant.send(application, bytes(1_100_000)).refused(413, "LUCID_ERR_1004")
     assert large == {"body": ["At most 1000000 bytes are taken."]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +12,9 @@ from django.db import DatabaseError, transaction
 from django.test import Client
 
 from kyc import vault
-from kyc.documents import showing, storing
+from kyc.documents import admin, showing, storing
 from kyc.documents.converting import convert
+from kyc.documents.errors import WORDS
 from kyc.models import DocumentKind, Finding, KycDocument, KycDocumentPage, KycMark, KycRecord, KycStep
 from kyc.review import applying, committing, contents, marking, taking
 from kyc.review.errors import Conflict, Refused
@@ -228,3 +230,21 @@ def test_the_page_turns_and_enlarges_by_links_alone() -> None:
     assert " style=" not in page
     # Opening the page shows the picture's address; the look itself is what is on record.
     assert views() == []
+
+
+def test_of_several_documents_on_one_page_the_query_is_about_one() -> None:
+    record = desk.draft()
+    first, second = added(record), added(record)
+    asked = {"document": str(second.pk), "purpose": "review", "zoom": "200"}
+    base = "/admin/somewhere/"
+    assert admin.parts(first, asked, base)["picture_url"] == ""
+    shown = admin.parts(second, asked, base)
+    assert shown["picture_url"] == f"{picture_url(second)}?purpose=review"
+    assert shown["turn_right"].startswith(
+        f"{base}?document={second.pk}&purpose=review&page=1&zoom=200&turn=90"
+    )
+
+
+def test_every_reason_for_a_refusal_is_explained() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "verification.md").read_text()
+    assert [code for code in WORDS if f"`{code}`" not in page] == []
