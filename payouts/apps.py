@@ -6,12 +6,26 @@ class PayoutsConfig(AppConfig):
 
     def ready(self) -> None:
         from kyc.attestation import deployment
+        from kyc.screening import cases as screening_cases
+        from kyc.screening import rescreening
         from kyc.wallets import changing as wallets
         from lucid_payments.api import metrics as exposed
         from lucid_payments.api.health_checks import register_check
 
         # Acts and checks register themselves.
-        from payouts import acts, chain, checks, health, held, metrics, outcomes, refusals, signer_ceiling  # noqa: F401
+        from payouts import (  # noqa: F401
+            acts,
+            chain,
+            checks,
+            health,
+            held,
+            metrics,
+            outcomes,
+            refusals,
+            screened,
+            signer_ceiling,
+        )
+        from payouts.approvals import checks as checks_before_approval
         from payouts.reconciliation import acts as reconciling  # noqa: F401
         from payouts.reconciliation.gauges import ReconciliationCollector
         from routers import breakers, ceilings
@@ -19,6 +33,9 @@ class PayoutsConfig(AppConfig):
 
         wallets.register_guard(refusals.require_payable)
         deployment.register_contract(lambda: chain.network().usdt_contract)
+        checks_before_approval.register("Screening", screened.words)
+        rescreening.register("payouts.recipients", screened.Recipients())
+        screening_cases.when_cleared(screened.go_on)
         register_check("tron", health.tron)
         register_check("circuit_breaker", health.circuit_breaker)
         breakers.register_source(outcomes.Attempts())

@@ -258,6 +258,8 @@ def sign(
     The rows stay locked from before the journal is written until the signatures are committed: a withdrawal
     either comes first, and nothing is signed, or waits and finds the attempt signed.
     """
+    # No sanctions list comes into force between the look at it and the signature's commit.
+    locks.hold(locks.AdvisoryLock.LISTS)
     now = clock.now()
     rows = list(
         Attempt.objects.select_for_update(of=("self",), skip_locked=True)
@@ -276,8 +278,10 @@ def sign(
         attempt.signed_transaction = signed_transaction
         attempt.signed_at = now
         attempt.next_send_at = now
+        attempt.list_versions = result.lists
     Attempt.objects.bulk_update(
-        [by_pk[pk] for pk in result.signed], ["state", "signed_transaction", "signed_at", "next_send_at"]
+        [by_pk[pk] for pk in result.signed],
+        ["state", "signed_transaction", "signed_at", "next_send_at", "list_versions"],
     )
     for pk, (reason, sentence) in result.refused.items():
         _withdraw([by_pk[pk]], hold=reason, detail=sentence, at=now)
@@ -292,6 +296,8 @@ class SigningResult:
     def __init__(self) -> None:
         self.signed: dict[int, bytes] = {}
         self.refused: dict[int, tuple[HoldReason, str]] = {}
+        # The sanctions lists that the recipients were looked for on: name -> version.
+        self.lists: dict[str, int] = {}
 
 
 @commits.atomic("claim")

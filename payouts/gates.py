@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from kyc.screening import freshness
 from payouts import chain
 from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import HoldReason
@@ -70,6 +71,12 @@ def _statement(state: ChainState, now: datetime) -> Closed | None:
     return None
 
 
+def _lists(state: ChainState, now: datetime) -> Closed | None:
+    """Nobody is paid by sanctions lists that are too old."""
+    why = freshness.stale_now(now)
+    return Closed(HoldReason.LIST_STALE, why) if why else None
+
+
 def _signer(state: ChainState, now: datetime) -> Closed | None:
     locked_reason = SignerState.objects.get(pk=1).locked_reason
     if locked_reason:
@@ -92,7 +99,14 @@ _GATES: tuple[Callable[[ChainState, datetime], Closed | None], ...] = (
     _nodes,
     _token,
     _statement,
+    _lists,
     _signer,
 )
 # A pulled kill switch is somebody's own act, and stands on every page as it is.
-ALARMING = (HoldReason.NODES, HoldReason.CLOCK, HoldReason.TOKEN_PAUSED, HoldReason.SIGNER)
+ALARMING = (
+    HoldReason.NODES,
+    HoldReason.CLOCK,
+    HoldReason.TOKEN_PAUSED,
+    HoldReason.LIST_STALE,
+    HoldReason.SIGNER,
+)

@@ -12,7 +12,7 @@ from lucid_payments.api.errors import AmountTooHigh, BatchRefused, LucidError
 from lucid_payments.audit import log
 from lucid_payments.events import outbox
 from lucid_payments.money import format_usdt, to_decimal
-from payouts import schedule, timeline, unusual
+from payouts import schedule, screened, timeline, unusual
 from payouts.approvals import requests
 from payouts.models.approval import ApprovalRequest
 from payouts.models.batch import PayoutBatch
@@ -37,7 +37,6 @@ class _Origin:
     approval: ApprovalRequest | None = None
 
 
-@commits.atomic("create")
 def create(
     *,
     creator: User,
@@ -50,14 +49,14 @@ def create(
 
     `hold_while_open`: what the system itself asks for (a rule, a run) waits while a breaker is open.
     """
-    desk = Desk.open(creator, [order], hold_while_open=hold_while_open)
-    decision = desk.decide(order)
-    approval = requests.ask(creator=creator, amounts=[order.amount], at=desk.at, request_id=request_id)
-    origin = _Origin(creator, request_id, idempotency_key, desk.at, approval=approval)
-    return _accept([(order, decision)], desk, origin)[0]
+    with screened.kept(creator, request_id) as listed, commits.atomic("create"):
+        desk = Desk.open(creator, [order], listed, hold_while_open=hold_while_open)
+        decision = desk.decide(order)
+        approval = requests.ask(creator=creator, amounts=[order.amount], at=desk.at, request_id=request_id)
+        origin = _Origin(creator, request_id, idempotency_key, desk.at, approval=approval)
+        return _accept([(order, decision)], desk, origin)[0]
 
 
-@commits.atomic("create_batch")
 def create_batch(
     *,
     creator: User,
@@ -70,7 +69,19 @@ def create_batch(
 
     Raises BatchRefused naming each order that can't be by its index, AmountTooHigh for a total above a day's limit.
     """
-    desk = Desk.open(creator, orders)
+    with screened.kept(creator, request_id) as listed, commits.atomic("create_batch"):
+        desk = Desk.open(creator, orders, listed)
+        return _create_batch(desk, orders, router_type, request_id, idempotency_key)
+
+
+def _create_batch(
+    desk: Desk,
+    orders: Sequence[PayoutOrder],
+    router_type: str | None,
+    request_id: str,
+    idempotency_key: str | None,
+) -> PayoutBatch:
+    creator = desk.creator
     refused: dict[int, LucidError] = {}
     decided: list[tuple[PayoutOrder, RouterDecision]] = []
     for index, order in enumerate(orders):
@@ -131,6 +142,7 @@ def _accept(
         actor=origin.creator,
     )
     unusual.note(payouts, origin.creator, origin.at)
+    screened.note_created(payouts, desk.look, origin.creator)
     if origin.approval is None:
         nudge.after_commit(RELEASE_TASK)
     return payouts
@@ -143,7 +155,7 @@ def _row(order: PayoutOrder, decision: RouterDecision, desk: Desk, origin: _Orig
         batch=origin.batch,
         approval=origin.approval,
         status=PayoutStatus.SCHEDULED if origin.approval is None else PayoutStatus.AWAITING_APPROVAL,
-        hold_reason=_hold(due_at, origin),
+        hold_reason=desk.hold(order, due_at) if origin.approval is None else HoldReason.APPROVAL,
         recipient_address=order.recipient_address,
         amount=order.amount,
         reason=order.reason,
@@ -163,12 +175,6 @@ def _row(order: PayoutOrder, decision: RouterDecision, desk: Desk, origin: _Orig
         due_at=due_at,
         created_at=origin.at,
     )
-
-
-def _hold(due_at: datetime, origin: _Origin) -> HoldReason | None:
-    if origin.approval is not None:
-        return HoldReason.APPROVAL
-    return HoldReason.SLOT if due_at > origin.at else None
 
 
 def _refuse_more_than_a_day(decided: Sequence[tuple[PayoutOrder, RouterDecision]], desk: Desk) -> None:

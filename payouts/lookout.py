@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from kyc.screening import freshness
 from lucid_payments import clock
 from lucid_payments.money import format_usdt
 from payouts import alarms, gates, ledger
@@ -22,12 +23,13 @@ ENERGY_OF_A_TRANSFER: Final = 131_000
 CHAIN_STANDS: Final = "chain_stands"
 LOW_USDT: Final = "treasury_usdt_low"
 LOW_TRX: Final = "treasury_trx_low"
+LIST_AGEING: Final = "list_ageing"
 
 _FUNDS: Final = {
     HoldReason.TREASURY_USDT: "The treasury has too little USDT for payouts that are due: top it up.",
     HoldReason.TREASURY_TRX: "The treasury has too little TRX for the fees of payouts that are due: top it up.",
 }
-_KINDS: Final = frozenset({*gates.ALARMING, *_FUNDS, CHAIN_STANDS, LOW_USDT, LOW_TRX})
+_KINDS: Final = frozenset({*gates.ALARMING, *_FUNDS, CHAIN_STANDS, LOW_USDT, LOW_TRX, LIST_AGEING})
 
 
 def tell(state: ChainState, now: datetime, *, just_back: bool = False) -> None:
@@ -35,7 +37,7 @@ def tell(state: ChainState, now: datetime, *, just_back: bool = False) -> None:
 
     `just_back`: who looks was away itself, so that a silent signer may be about to start too.
     """
-    causes = {**gates.shut(state, now), **_chain(state), **_funds(state), **_held()}
+    causes = {**gates.shut(state, now), **_chain(state), **_funds(state), **_lists(now), **_held()}
     raised = set(Alarm.objects.filter(kind__in=_KINDS, cleared_at=None).values_list("kind", flat=True))
     for kind in causes.keys() - raised:
         if not (just_back and kind == HoldReason.SIGNER):
@@ -54,6 +56,12 @@ def _chain(state: ChainState) -> dict[str, str]:
         CHAIN_STANDS: f"The network's final block stands at {state.solid_number}, of {since:%Y-%m-%d %H:%M:%S} UTC:"
         " nothing can be confirmed or declared dead until it moves."
     }
+
+
+def _lists(now: datetime) -> dict[str, str]:
+    """Told from the fifth day on; from the eighth on the gate is shut, which is another alarm."""
+    sentence = freshness.reminder_now(now)
+    return {LIST_AGEING: sentence} if sentence else {}
 
 
 def _funds(state: ChainState) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What the chain says of each payout just before it goes: not frozen, would not revert, what it would cost.
 
-Asked for every attempt and never remembered; two calls a payout, several payouts at a time.
+Asked for every attempt and never remembered; two calls a payout, several payouts at a time, and one for all of a
+round's: whether the treasury is frozen.
 """
 
 from __future__ import annotations
@@ -49,13 +50,17 @@ class Preflight:
     resources: Resources
     block: int
     at: datetime
+    treasury_frozen: bool
 
     @classmethod
     def of(cls, state: ChainState) -> Preflight:
-        """Raises NodeError when the prices can't be read."""
+        """Raises NodeError when the prices, or whether the treasury is frozen, can't be read."""
         resources = Resources(state.energy_left, state.staked_bandwidth_left, state.free_bandwidth_left)
         prices = chain.parameters().get()
-        return cls(chain.pool(), prices, resources, block=state.head_number, at=clock.now())
+        # Before anything is asked: what is answered is this young at most, and of this block at least.
+        at = clock.now()
+        frozen = chain.pool().first(lambda node: node.is_blacklisted(settings.TREASURY_ADDRESS))
+        return cls(chain.pool(), prices, resources, block=state.head_number, at=at, treasury_frozen=frozen)
 
     def all(self, payouts: Sequence[Payout]) -> Iterator[tuple[Payout, Candidate | Refused]]:
         """Each payout with its verdict, in the order given."""
@@ -71,6 +76,8 @@ class Preflight:
 
     def _ask(self, recipient: str, amount: int) -> Simulation | Refused:
         """Two calls. A call that fails is "unknown", never "clear"."""
+        if self.treasury_frozen:
+            return Refused(HoldReason.TOKEN_PAUSED, "The treasury's address is frozen by the token's issuer.")
         try:
             if self.pool.first(lambda node: node.is_blacklisted(recipient)):
                 return Refused(

@@ -13,6 +13,8 @@ from typing import Final
 
 from django.db.models import QuerySet
 
+from kyc import screening
+from kyc.screening import Look, Verdict
 from payouts import recovery
 from payouts.conditions import Conditions, Lost
 from payouts.doors import Doors
@@ -44,6 +46,9 @@ class Picked:
     lost: dict[Lost, list[int]] = field(default_factory=dict)
     # Routers of which nothing else goes.
     shut: dict[str, HoldReason] = field(default_factory=dict)
+    # Those whose recipients meet a sanctions list, and the look that showed it.
+    listed: list[Payout] = field(default_factory=list)
+    look: Look | None = None
 
     def wait(self, payout: Payout, reason: HoldReason) -> None:
         self.waiting.setdefault(reason, []).append(payout.pk)
@@ -68,8 +73,12 @@ def pick(now: datetime, usdt: int) -> Picked:
     slots, suspects = Slots.free(policies), recovery.suspects()
     conditions = Conditions.of(queue, now)
     picked = Picked(shut=doors.shut | dict.fromkeys(doors.probes, HoldReason.BREAKER))
+    look = picked.look = screening.look({payout.recipient_address for payout in queue}, now)
     for payout in queue:
-        if (payout.recipient_address, payout.amount) in suspects:
+        if look.verdict(payout.recipient_address) != Verdict.CLEAR:
+            picked.wait(payout, HoldReason.SCREENING)
+            picked.listed.append(payout)
+        elif (payout.recipient_address, payout.amount) in suspects:
             picked.wait(payout, HoldReason.POSSIBLE_DUPLICATE)
         elif doors.refusal(payout.router_type) is not None:
             continue

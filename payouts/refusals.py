@@ -11,9 +11,11 @@ from django.conf import settings
 from django.db import connection
 
 from kyc import limits as attestations
+from kyc import screening
 from kyc.attestation import in_force
 from kyc.attestation.in_force import Standing
 from kyc.limits import UNLIMITED, AttestedLimits
+from kyc.screening import Look
 from lucid_payments import clock, locks
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
@@ -26,6 +28,7 @@ from lucid_payments.api.errors import (
     ReferenceUsed,
 )
 from lucid_payments.money import format_usdt
+from payouts import screened
 from payouts.approvals import rules
 from payouts.models.payout import (
     MAXIMUM_AMOUNT,
@@ -37,6 +40,7 @@ from payouts.models.payout import (
     Priority,
 )
 from payouts.order import PayoutOrder
+from payouts.screened import Refused
 from payouts.tron import addresses
 from payouts.tron.networks import NETWORKS
 from routers import limits, policy, selection, standing
@@ -66,14 +70,19 @@ class Desk:
     hold_while_open: bool
     # When they are looked at, UTC.
     at: datetime
+    # What the sanctions lists in force say of the recipients.
+    look: Look
+    refused: Refused
     # Named by an order of this request before.
     _named: set[tuple[str, str]] = field(default_factory=set)
     _decisions: dict[tuple[str | None, str, str | None], RouterDecision] = field(default_factory=dict)
     _refusals: dict[str, LucidError | None] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, creator: User, orders: Sequence[PayoutOrder], *, hold_while_open: bool = False) -> Desk:
-        """Only inside a transaction."""
+    def open(
+        cls, creator: User, orders: Sequence[PayoutOrder], refused: Refused, *, hold_while_open: bool = False
+    ) -> Desk:
+        """Only inside a transaction. `refused` is told of the recipients that are listed."""
         _take_turns(creator)
         replaceable = _replaceable(creator, [order.retry_of for order in orders if order.retry_of])
         pks = [payout.pk for payout in replaceable.values()]
@@ -82,18 +91,23 @@ class Desk:
         taken = (
             Payout.objects.filter(retry_of_id__in=pks).values_list("retry_of_id", flat=True) if pks else ()
         )
+        references = _references(creator, [order.reference_id for order in orders if order.reference_id])
+        # After the locks: whoever waited for one asks now.
+        at = clock.now()
+        refused.look = screening.look({order.recipient_address for order in orders}, at)
         return cls(
             creator=creator,
             policies=policy.current(),
             own_nodes=_own_nodes(creator, named),
             nodes=nodes,
             attested={node_id: attestations.of_standing(nodes.get(node_id)) for node_id in named},
-            references=_references(creator, [order.reference_id for order in orders if order.reference_id]),
+            references=references,
             replaceable=replaceable,
             replaced_already={pk for pk in taken if pk is not None},
             hold_while_open=hold_while_open,
-            # Last: whoever waited for a lock above asks now.
-            at=clock.now(),
+            at=at,
+            look=refused.look,
+            refused=refused,
         )
 
     def decide(self, order: PayoutOrder) -> RouterDecision:
@@ -117,7 +131,16 @@ class Desk:
         self._check_replaced(order)
         if order.on_limit == OnLimit.REFUSE:
             self._refuse_what_waits_for_tomorrow(order, decision.router)
+        # Last: only what would have been paid opens a case.
+        screened.refuse_listed(order, self.refused)
         return decision
+
+    def hold(self, order: PayoutOrder, due_at: datetime) -> HoldReason | None:
+        """Why an accepted order doesn't go at once."""
+        found = screened.refusal(order.recipient_address, self.look)
+        if found is not None and (found[0] == HoldReason.SCREENING or due_at <= self.at):
+            return found[0]
+        return HoldReason.SLOT if due_at > self.at else None
 
     def replaced(self, order: PayoutOrder) -> Payout | None:
         """The payout that this order replaces, once `decide` has accepted it."""

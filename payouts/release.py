@@ -8,7 +8,7 @@ from django.conf import settings
 
 from lucid_payments import clock, seam
 from lucid_payments.locks import AdvisoryLock, only_one
-from payouts import chain, gates, lookout, queue, watching
+from payouts import chain, gates, lookout, queue, screened, watching
 from payouts.execution import Candidate, ClockTrip, Funds, Outlook
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt, AttemptState
@@ -78,6 +78,8 @@ def _release(state: ChainState, now: datetime) -> int:
         PayoutManager.hold(Payout.objects.filter(pk__in=pks), reason)
     for lost, pks in picked.lost.items():
         PayoutManager.hold(Payout.objects.filter(pk__in=pks), lost.reason, detail=lost.sentence)
+    if picked.look is not None:
+        screened.note_waiting(picked.listed, picked.look)
     if not going:
         return 0
     try:

@@ -15,10 +15,11 @@ from pathlib import Path
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from kyc import screening
 from lucid_payments import clock, seam
 from lucid_payments.clock import LucidNow
 from lucid_payments.money import SUN_PER_TRX
-from payouts import chain, recovery, signer_attestations
+from payouts import chain, recovery, screened, signer_attestations
 from payouts.execution import SIGN_BATCH, SigningResult
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt
@@ -135,12 +136,19 @@ def _ask(opened: SigningDesk, rows: list[Attempt], at: datetime, state: ChainSta
     """The desk's decision about each attempt; called inside the transaction that holds their rows."""
     result = SigningResult()
     fit: list[Attempt] = []
+    # Its own look, in the transaction that signs, whatever was found before.
+    look = screening.look({attempt.recipient_address for attempt in rows}, at)
+    result.lists = look.versions
     for attempt in rows:
         sentence = _unfit(attempt, at)
+        listed = screened.refusal(attempt.recipient_address, look)
         if sentence:
             result.refused[attempt.pk] = (HoldReason.SIGNER, sentence)
+        elif listed is not None:
+            result.refused[attempt.pk] = listed
         else:
             fit.append(attempt)
+    screened.note_unsigned([attempt for attempt in rows if attempt.pk in result.refused], look)
     if killswitch.is_pulled():
         return SigningResult()
     verdicts = signer_attestations.judge(_not_journalled(fit), trust(), highest(), at)

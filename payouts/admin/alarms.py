@@ -28,6 +28,7 @@ NAMES = {
     "payout_unresolved": "A payout needs people",
     "paid_differently": "A payout was paid differently",
     "unknown_transfer": "Unknown outgoing transfer",
+    "list_ageing": "Sanctions list gets old",
 }
 
 

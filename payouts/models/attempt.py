@@ -48,8 +48,10 @@ class Attempt(models.Model):
     reference_block = models.BigIntegerField(help_text="number of the solid block the bytes refer to")
     predicted_energy = models.BigIntegerField()
     predicted_fee = models.BigIntegerField(help_text="sun")
-    blacklist_clear_at = models.DateTimeField(help_text="when isBlackListed(recipient) answered no")
-    blacklist_clear_block = models.BigIntegerField()
+    blacklist_clear_at = models.DateTimeField(
+        help_text="isBlackListed of recipient and treasury answered no since"
+    )
+    blacklist_clear_block = models.BigIntegerField(help_text="the head block seen before they were asked")
     reservation = models.OneToOneField(LedgerTransfer, models.PROTECT, related_name="attempt_reserved")
     windows = models.JSONField(help_text="ids of the limit windows the amount is reserved in")
     created_at = models.DateTimeField(db_default=LucidNow())
@@ -57,6 +59,7 @@ class Attempt(models.Model):
     # Set once by the signer.
     signed_transaction = models.BinaryField(null=True)
     signed_at = models.DateTimeField(null=True)
+    list_versions = models.JSONField(null=True, help_text="sanctions lists that the signer looked at")
 
     # Broadcast.
     first_sent_at = models.DateTimeField(null=True)
