@@ -5,14 +5,11 @@ class KycConfig(AppConfig):
     name = "kyc"
 
     def ready(self) -> None:
-        # Acts and checks register themselves.
+        # Acts and checks register themselves, for commands and workers too.
         from kyc.attestation import acts as attesting  # noqa: F401
         from kyc.attestation import deployment
-        from kyc.screening import (
-            freshness,
-            sources,
-            system_checks,  # noqa: F401
-        )
+        from kyc.screening import acts as screening_acts  # noqa: F401
+        from kyc.screening import freshness, sources, system_checks  # noqa: F401
         from kyc.vault import checks  # noqa: F401
         from kyc.wallets import acts  # noqa: F401
 

@@ -14,6 +14,7 @@ class Group(StrEnum):
     """The value is the group's heading."""
 
     WORK = "Every day"
+    COMPLIANCE = "Compliance"
     LIMITS = "Limits"
     MONEY = "Money"
     PEOPLE = "People and clients"

@@ -25,6 +25,7 @@ class Area(StrEnum):
     PEOPLE = "people"
     KYC = "kyc"
     RECIPIENTS = "recipients"
+    LISTS = "lists"
 
 
 READERS: Final[dict[Area, frozenset[Role]]] = {
@@ -41,6 +42,8 @@ READERS: Final[dict[Area, frozenset[Role]]] = {
     # Administrators run the machine; who the paid people are isn't theirs to know.
     Area.RECIPIENTS: BACK_OFFICE,
     Area.KYC: frozenset({Role.COMPLIANCE_OFFICER, Role.AUDITOR}),
+    # Lists are public; a short one needs three people.
+    Area.LISTS: frozenset({Role.ADMIN, Role.COMPLIANCE_OFFICER, Role.AUDITOR}),
 }
 
 

@@ -12,6 +12,14 @@ from lucid_payments.embedded.refusal import CannotStart
 from lucid_payments.embedded.valkey import EmbeddedValkey
 from lucid_payments.private_files import emptied_folder, private_folder, replace_file, secret_file
 
+# Invented: `world.lists` holds what they say.
+SCREENING_LISTS = json.dumps(
+    [
+        {"name": "demo-sanctions", "format": "ofac_sdn"},
+        {"name": "demo-frozen", "format": "lines"},
+    ]
+)
+
 
 @dataclass(frozen=True)
 class Environments:
@@ -46,6 +54,7 @@ def environments(
         "TRON_NETWORK": "devnet",
         "TRON_NODES": _nodes(devnet_ports),
         "TREASURY_ADDRESS": (secrets / "treasury-address").read_text().strip(),
+        "SCREENING_LISTS": SCREENING_LISTS,
         **_servers(secrets, postgres, valkey),
     }
     owner = {"DATABASE_OWNER_URL": postgres.url(OWNER)} if postgres else _of(given, "DATABASE_OWNER_URL")

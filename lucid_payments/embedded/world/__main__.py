@@ -21,7 +21,8 @@ def main() -> None:
     from django.conf import settings
 
     from lucid_payments.embedded import demo_file
-    from lucid_payments.embedded.world import history, people
+    from lucid_payments.embedded.world import history, lists, people
+    from payouts import devnet_clock
     from payouts.chain import network
     from payouts.devnet.client import DevnetControl
 
@@ -47,6 +48,10 @@ def main() -> None:
         history.live_through(devnet, options.history_days)
         devnet.snapshot()
         demo_file.merge(options.demo_file, {"world": "complete"})
+    else:
+        # As old as the last start; nobody would be paid.
+        devnet_clock.follow()
+        lists.keep()
 
 
 if __name__ == "__main__":

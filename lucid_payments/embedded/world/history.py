@@ -13,7 +13,7 @@ from django.conf import settings
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
 from lucid_payments.audit.sealer import seal
-from lucid_payments.embedded.world import desk
+from lucid_payments.embedded.world import desk, lists
 from lucid_payments.embedded.world.people import VERIFIED_NODE, wallet
 from lucid_payments.money import BASE_UNITS_PER_USDT, SUN_PER_TRX
 from payouts import devnet_clock, ledger, signer, watching
@@ -58,6 +58,7 @@ def live_through(devnet: DevnetControl, days: int = DAYS) -> None:
     devnet_clock.follow()
     _fund(devnet)
     lately = desk.Lately()
+    lists.keep()
     for day, wishes in enumerate(itertools.islice(_wishes(), days)):
         for wish in wishes:
             PayoutManager.create(creator=User.objects.get(username=wish.creator), order=wish.order)
@@ -65,11 +66,14 @@ def live_through(devnet: DevnetControl, days: int = DAYS) -> None:
         _finish_day(devnet)
         morning = began_ms + (day + 1) * 24 * 3600 * 1000
         _jump(devnet, max(morning, devnet.now_ms()))
+        lists.keep()
         lately.until(days - day - 1)
     lately.until(0)
     _jump(devnet, max(time.time_ns() // 1_000_000 - UNTIL_FINAL_MS, devnet.now_ms()))
     devnet.clock("live", now_ms=max(time.time_ns() // 1_000_000, devnet.now_ms()))
     devnet_clock.follow()
+    lists.keep()
+    lists.meet()
     desk.today()
     signer.sign_prepared()
     watching.poll()

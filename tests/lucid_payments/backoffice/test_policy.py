@@ -12,10 +12,10 @@ from lucid_payments.backoffice.policy import Area
 
 ALL = {"payouts", "limits", "treasury", "chain", "alarms", "acts", "recipients"}
 READS = {
-    "admin": ALL | {"ledger", "events", "audit", "people"},
-    "auditor": ALL | {"ledger", "events", "audit", "people", "kyc"},
+    "admin": ALL | {"ledger", "events", "audit", "people", "lists"},
+    "auditor": ALL | {"ledger", "events", "audit", "people", "kyc", "lists"},
     "payout_approver": ALL | {"ledger"},
-    "compliance_officer": ALL | {"audit", "kyc"},
+    "compliance_officer": ALL | {"audit", "kyc", "lists"},
     "end_user": set(),
     "node_operator": set(),
     "service": set(),

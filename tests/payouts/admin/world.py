@@ -271,6 +271,8 @@ LISTS = {
     "/admin/backoffice/twopersonact/": "acts",
     "/admin/accounts/user/": "people",
     "/admin/kyc/wallet/": "recipients",
+    "/admin/kyc/listversion/": "lists",
+    "/admin/kyc/screeningcase/": "kyc",
 }
 
 

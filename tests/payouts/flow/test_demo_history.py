@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-from kyc.models import KycRecord, NodeOperator, OperatorStatus
+from kyc import screening
+from kyc.models import KycRecord, NodeOperator, OperatorStatus, QuarantinedRow, ScreeningCase
+from lucid_payments import clock
+from lucid_payments.embedded.environment import SCREENING_LISTS
 from lucid_payments.embedded.keys import make_authority
-from lucid_payments.embedded.world import history, people
+from lucid_payments.embedded.world import history, lists, people
 from payouts.models import Alarm, Payout
 from tests.devnet.fixtures import RunningDevnet
 from tests.payouts.flow.world import forget_process_state, write_key
@@ -23,6 +27,7 @@ def test_a_story_of_days_pays_everybody_and_raises_no_alarm(
     for name, value in write_key(tmp_path).items():
         setattr(settings, name, value)
     make_authority(tmp_path)
+    settings.SCREENING_LISTS = json.loads(SCREENING_LISTS)
     forget_process_state()
     people.create()
     history.live_through(devnet.control, days=3)
@@ -33,3 +38,11 @@ def test_a_story_of_days_pays_everybody_and_raises_no_alarm(
     assert list(Alarm.objects.values_list("kind", "detail")) == []
     assert set(KycRecord.objects.values_list("state", flat=True)) == set(OperatorStatus)
     assert set(NodeOperator.objects.values_list("status", flat=True)) == set(OperatorStatus)
+    cases = ScreeningCase.objects.order_by("grade").values_list("subject", "grade")
+    assert list(cases) == [(people.wallet(lists.LISTED), "exact"), (people.wallet(lists.TWIN), "twin")]
+    look = screening.look(
+        [people.wallet(name) for name in (lists.LISTED, lists.TWIN, lists.LOOK_ALIKE)], clock.now()
+    )
+    assert look.stale == ""
+    assert [look.verdict(address) for address in look.hits].count(screening.Verdict.HOLD) == 2
+    assert QuarantinedRow.objects.count() == 1
