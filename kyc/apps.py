@@ -8,6 +8,7 @@ class KycConfig(AppConfig):
         # Acts and checks register themselves, for commands and workers too.
         from kyc.attestation import acts as attesting  # noqa: F401
         from kyc.attestation import deployment
+        from kyc.rights import acts as answering  # noqa: F401
         from kyc.screening import acts as screening_acts  # noqa: F401
         from kyc.screening import freshness, sources, system_checks  # noqa: F401
         from kyc.vault import checks  # noqa: F401

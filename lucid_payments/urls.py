@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 import kyc.documents.admin
+import kyc.rights.pages
 import kyc.screening.admin
 import kyc.wallets.pages
 import lucid_payments.accounts.admin
@@ -25,6 +26,7 @@ from lucid_payments.backoffice.site import site
 # Imported for what they put on the site.
 BACK_OFFICE_PAGES = (
     kyc.documents.admin,
+    kyc.rights.pages,
     kyc.wallets.pages,
     kyc.screening.admin,
     lucid_payments.accounts.admin,

@@ -5,7 +5,7 @@ from kyc.models.contents import KycContent, KycLookup
 from kyc.models.documents import DocumentKind, KycDocument, KycDocumentPage
 from kyc.models.dossier import Finding, InfoRequest, KycDecision, KycMark, KycNote, NoteKind
 from kyc.models.operators import Node, NodeOperator, OperatorStatus
-from kyc.models.records import KycRecord, Risk
+from kyc.models.records import KycRecord, PersonsData, Risk
 from kyc.models.screening_cases import CaseState, Grade, Moment, ScreeningCase, ScreeningEncounter
 from kyc.models.screening_lists import (
     AddressForm,
@@ -53,6 +53,7 @@ __all__ = [
     "NodeOperator",
     "NoteKind",
     "OperatorStatus",
+    "PersonsData",
     "QuarantinedRow",
     "Rescreening",
     "Risk",

@@ -149,3 +149,12 @@ class KycRecord(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+
+class PersonsData(KycRecord):
+    """The same rows, as what is held about somebody who has rights over it."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "person's data"
+        verbose_name_plural = "persons' data"

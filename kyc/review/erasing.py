@@ -26,8 +26,12 @@ AT_ONCE: Final = 200
 
 
 @transaction.atomic
-def erase(record: KycRecord, *, actor: User | None, second: User | None = None, code: str) -> KycRecord:
+def erase(
+    record: KycRecord, *, actor: User | None, second: User | None = None, code: str, reason: str = ""
+) -> KycRecord:
     """Destroy what is known; for good, so two officers do it, or the retention's end (`actor` None).
+
+    `reason` names nobody: it stays, as evidence.
 
     Raises Conflict while a legal hold or the retention stands against it, saying which; Refused for one person alone.
     """
@@ -45,7 +49,7 @@ def erase(record: KycRecord, *, actor: User | None, second: User | None = None, 
         begun,
         to=to,
         code=code,
-        details={"confirmed_by": second.get_username()} if second else {},
+        details={"confirmed_by": second.get_username(), "reason": reason} if second else {},
         erased_at=begun.now,
         document_expires=None,
     )

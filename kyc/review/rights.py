@@ -1,5 +1,6 @@
 """The person's rights over what is held: put right, not worked with. And the legal hold that stands against erasing.
 
+A reason names nobody: it stands in timeline and audit log, and so outlives the person's data, as evidence must.
 Read out is `reading.read`, handed over `exporting.export`, destroyed `erasing.erase`.
 """
 
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from kyc.models import KycMark, KycRecord, NoteKind
+from kyc.models import KycMark, KycRecord
 from kyc.models.operators import OperatorStatus as State
 from kyc.review import committing, contents, fields, steps
 from kyc.review.errors import Refused
@@ -37,15 +38,13 @@ def correct(record: KycRecord, given: Mapping[str, Any], *, actor: User, reason:
     changed = [name for name in fields.FIELDS if before.get(name) != values.get(name)]
     if not changed:
         raise Refused("Nothing would change.")
-    note = contents.add_note(row, NoteKind.REASON, reason, author=actor)
     content = contents.add_version(row, values)
     KycMark.objects.filter(record=row, place__in=[f"field:{name}" for name in changed]).delete()
     row.version = content.version
     return steps.finish(
         begun,
         to=State.IN_REVIEW if row.state == State.PENDING_SECOND_REVIEW else None,
-        note=note,
-        details={"version": content.version, "fields": changed},
+        details={"version": content.version, "fields": changed, "reason": reason},
         version=content.version,
         **_consequences(begun, actor),
     )
@@ -55,32 +54,30 @@ def correct(record: KycRecord, given: Mapping[str, Any], *, actor: User, reason:
 def restrict(record: KycRecord, *, actor: User, reason: str) -> KycRecord:
     """Keep it and don't work with it, as the person asked; who has it gives it back."""
     begun = steps.begin(record, Act.RESTRICT, actor)
-    note = contents.add_note(begun.row, NoteKind.REASON, reason, author=actor)
-    return steps.finish(begun, note=note, restricted_at=begun.now, owner=None, lease_until=None)
+    return steps.finish(
+        begun, details={"reason": reason}, restricted_at=begun.now, owner=None, lease_until=None
+    )
 
 
 @transaction.atomic
 def unrestrict(record: KycRecord, *, actor: User, reason: str) -> KycRecord:
     """Work with it again."""
     begun = steps.begin(record, Act.UNRESTRICT, actor)
-    note = contents.add_note(begun.row, NoteKind.REASON, reason, author=actor)
-    return steps.finish(begun, note=note, restricted_at=None)
+    return steps.finish(begun, details={"reason": reason}, restricted_at=None)
 
 
 @transaction.atomic
 def hold(record: KycRecord, *, actor: User, reason: str) -> KycRecord:
     """Nothing of it may be destroyed, whatever time has passed and whoever asks."""
     begun = steps.begin(record, Act.HOLD, actor)
-    note = contents.add_note(begun.row, NoteKind.REASON, reason, author=actor)
-    return steps.finish(begun, note=note, legal_hold_since=begun.now)
+    return steps.finish(begun, details={"reason": reason}, legal_hold_since=begun.now)
 
 
 @transaction.atomic
 def lift_hold(record: KycRecord, *, actor: User, reason: str) -> KycRecord:
     """Time counts again: who leads the desk, or is responsible, says so."""
     begun = steps.begin(record, Act.LIFT_HOLD, actor)
-    note = contents.add_note(begun.row, NoteKind.REASON, reason, author=actor)
-    return steps.finish(begun, note=note, legal_hold_since=None)
+    return steps.finish(begun, details={"reason": reason}, legal_hold_since=None)
 
 
 def _consequences(begun: Begun, actor: User) -> dict[str, Any]:

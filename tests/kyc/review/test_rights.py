@@ -70,8 +70,10 @@ def test_erased_nothing_can_be_read_and_hash_and_timeline_still_verify() -> None
     taking.note(record, actor=desk.officer(), text=f"{desk.NAME} left")
     told, _ = exported(record)
     sealed = bytes(KycContent.objects.get(record=record).sealed)
-    steps = list(KycStep.objects.filter(record=record).values_list())
-    erasing.erase(now_of(record), actor=desk.officer(), second=desk.officer("second"), code="person_asked")
+    steps = list(KycStep.objects.filter(record=record).order_by("revision").values_list())
+    erasing.erase(
+        now_of(record), actor=desk.officer(), second=desk.officer("second"), code="person_asked", reason=WHY
+    )
     record = now_of(record)
     assert (record.state, record.erased_at) == (State.REVOKED, clock.now())
     # The ciphertext is all there, and nobody opens it.
@@ -87,8 +89,11 @@ def test_erased_nothing_can_be_read_and_hash_and_timeline_still_verify() -> None
     # Who kept what was handed over can still prove what the hash commits to.
     version = told["versions"][-1]
     assert commitment.matches(record.kyc_hash, version["committed"], bytes.fromhex(version["salt"]))
-    assert list(KycStep.objects.filter(record=record).values_list())[: len(steps)] == steps
-    assert KycStep.objects.filter(record=record).latest("revision").details == {"confirmed_by": "second"}
+    assert (
+        list(KycStep.objects.filter(record=record).order_by("revision").values_list())[: len(steps)] == steps
+    )
+    step = KycStep.objects.filter(record=record).latest("revision")
+    assert step.details == {"confirmed_by": "second", "reason": WHY}
     assert AuditEntry.objects.filter(action="kyc.erased").count() == 1
 
 
@@ -121,7 +126,7 @@ def test_it_takes_two_officers(second: str | None) -> None:
 
 
 def test_a_legal_hold_and_the_retention_refuse_with_their_reason() -> None:
-    officers = {"actor": desk.officer(), "second": desk.officer("second")}
+    by, second = desk.officer(), desk.officer("second")
     cases: list[tuple[Callable[[], KycRecord], str]] = [
         (desk.approved, "It stands"),
         (desk.rejected, "kept for the law until 2031-07-15"),
@@ -130,7 +135,7 @@ def test_a_legal_hold_and_the_retention_refuse_with_their_reason() -> None:
     for made, why in cases:
         record = made()
         with pytest.raises(Conflict, match=why):
-            erasing.erase(record, code="person_asked", **officers)
+            erasing.erase(record, actor=by, second=second, code="person_asked")
         _assert_kept(record)
 
 
@@ -179,7 +184,7 @@ def test_a_correction_is_a_new_version_and_a_verified_operator_needs_a_new_attes
     declared = contents.opened(record)
     assert before != record.kyc_hash == now_of(record).operator.kyc_hash
     assert commitment.matches(record.kyc_hash, committing.committed(record, declared), declared.salt)
-    assert KycStep.objects.latest("pk").details == {"version": 2, "fields": ["city"]}
+    assert KycStep.objects.latest("pk").details == {"version": 2, "fields": ["city"], "reason": WHY}
 
 
 def test_what_is_corrected_under_review_is_looked_at_again_by_somebody_else() -> None:

@@ -1,0 +1,150 @@
+"""What is held about people, record by record, and the acts that answer them. Nothing here says who they are."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_http_methods
+
+from kyc.models import KycRecord, PersonsData
+from kyc.review import exporting, policy
+from kyc.review.errors import ReviewError
+from kyc.rights.acts import ALL, NAME_NOBODY, LiftHold, Unrestrict
+from kyc.vault import VaultError
+from lucid_payments import clock
+from lucid_payments.accounts.models import User
+from lucid_payments.api.request_id import request_id_of
+from lucid_payments.backoffice import acts, confirm, factor, formats, tokens
+from lucid_payments.backoffice.confirm import ReasonForm
+from lucid_payments.backoffice.navigation import Group
+from lucid_payments.backoffice.policy import Area
+from lucid_payments.backoffice.records import RecordAdmin
+from lucid_payments.backoffice.site import site
+
+MINIMUM_REASON = 10
+
+
+@admin.register(PersonsData, site=site)
+class RightsPages(RecordAdmin):
+    area = Area.KYC
+    title = "Personal data"
+    group = Group.PEOPLE
+    place = 30
+    about = "What is held about each operator, for how long, and what was done when they asked."
+    page_template = "admin/kyc/rights.html"
+    page_key = "public_id"
+    search_for = "A record's id or an operator's, whole"
+    search_fields = ("public_id",)
+    list_display = ("record_shown", "operator_shown", "state_shown", "kept_shown", "standing_shown")
+    list_select_related = ("operator",)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_http_methods(["GET", "HEAD", "POST"])(self.export_view))
+        return [*super().get_urls(), path("<str:key>/export/", view, name=self._name("export"))]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PersonsData]:
+        return super().get_queryset(request).select_related("operator__user", "owner", "subject")
+
+    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        return queryset.filter(Q(public_id=term) | Q(operator__operator_id=term))
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        user = request.user
+        # Of two opposite acts the one that can be meant.
+        idle = {LiftHold.kind if row.legal_hold_since is None else "kyc.hold"}
+        idle.add(Unrestrict.kind if row.restricted_at is None else "kyc.restrict")
+        return {
+            "buttons": [
+                acts.button(act.kind, row.public_id, user, row) for act in ALL if act.kind not in idle
+            ],
+            "may_export": policy.is_officer(user) and row.erased_at is None,
+            "export_url": reverse("admin:kyc_personsdata_export", args=[row.public_id]),
+            "erasable": policy.may_be_erased(row, clock.now()),
+            "state": row.get_state_display(),
+            "steps": row.steps.order_by("-revision")[:50],
+        }
+
+    def export_view(self, request: HttpRequest, key: str) -> HttpResponse:
+        """GET asks, POST hands the file out and leaves an audit entry."""
+        if not (self.has_view_permission(request) and policy.is_officer(request.user)):
+            raise PermissionDenied
+        record, form = self._row(request, key), _form(request)
+        if request.method == "POST":
+            form = _form(request, request.POST)
+            if form.is_valid() and _proven(request, form):
+                return self._handed_out(request, record, form.cleaned_data)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Hand over what is held",
+            "row": record,
+            "back_url": self.url_of(record),
+            "note": NAME_NOBODY,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/kyc/export.html", context)
+
+    def _handed_out(self, request: HttpRequest, record: KycRecord, answers: dict[str, Any]) -> HttpResponse:
+        user = cast(User, request.user)
+        try:
+            with transaction.atomic():
+                if not tokens.spend(answers["token"], user, request.path):
+                    messages.warning(request, confirm.DONE_ALREADY)
+                    return HttpResponseRedirect(request.path)
+                packed = exporting.export(record, actor=user, reason=answers["reason"])
+        except (ReviewError, VaultError):
+            messages.error(request, "What is held can't be opened: it was erased, or the keys aren't there.")
+            return HttpResponseRedirect(self.url_of(record))
+        answer = HttpResponse(packed, content_type="application/zip")
+        answer["Content-Disposition"] = f'attachment; filename="{record.public_id}.zip"'
+        return answer
+
+    @admin.display(description="Record")
+    def record_shown(self, row: KycRecord) -> SafeString | str:
+        return formats.code(row.public_id)
+
+    @admin.display(description="Operator")
+    def operator_shown(self, row: KycRecord) -> str:
+        return f"{row.operator.operator_id}, {row.number}."
+
+    @admin.display(description="State")
+    def state_shown(self, row: KycRecord) -> str:
+        return str(row.get_state_display())
+
+    @admin.display(description="Kept until")
+    def kept_shown(self, row: KycRecord) -> str:
+        return f"{row.retain_until:%Y-%m-%d}" if row.retain_until else formats.NOTHING
+
+    @admin.display(description="Standing")
+    def standing_shown(self, row: KycRecord) -> str:
+        told = {
+            "erased": row.erased_at,
+            "legal hold": row.legal_hold_since,
+            "restricted": row.restricted_at,
+        }
+        return ", ".join(word for word, since in told.items() if since) or formats.NOTHING
+
+
+def _form(request: HttpRequest, data: Any = None) -> ReasonForm:
+    return ReasonForm(
+        data,
+        minimum_reason=MINIMUM_REASON,
+        asks_code=not factor.is_fresh(request),
+        initial={"version": "-", "token": tokens.make(cast(User, request.user), request.path)},
+    )
+
+
+def _proven(request: HttpRequest, form: ReasonForm) -> bool:
+    if "code" not in form.cleaned_data:
+        return True
+    proven = factor.prove(request, form.cleaned_data["code"], request_id=request_id_of(request))
+    if not proven:
+        form.add_error("code", factor.WRONG)
+    return proven
