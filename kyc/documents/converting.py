@@ -6,9 +6,11 @@ import hashlib
 import json
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 from django.conf import settings
 
@@ -22,6 +24,8 @@ MEMORY_BYTES: Final = 1024 * 1024 * 1024
 # No camera and no page is so long; a 50,000-pixel picture is refused by its header.
 LONGEST_SIDE: Final = 20_000
 MEGA: Final = 1_000_000
+# More than the most pages of the largest kind: what says more was taken over by its file.
+MOST_OUTPUT: Final = 200 * MEGA
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +70,41 @@ def _pages(content: bytes, media_type: str) -> list[Picture]:
         "seconds": SECONDS,
         "memory_bytes": MEMORY_BYTES,
     }
-    try:
-        done = subprocess.run(  # noqa: S603 - our own program, and no shell
-            [sys.executable, "-I", str(PROGRAM), json.dumps(asked)],
-            input=content, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/", timeout=2 * SECONDS,
-            check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise DocumentRefused("too_complex") from None
+    ended, output = _run([sys.executable, "-I", str(PROGRAM), json.dumps(asked)], content)
     # Ended by a limit, or by what the file did to the program: in either case it isn't shown to anybody.
-    if done.returncode != 0:
-        raise DocumentRefused("too_complex" if done.returncode < 0 else "damaged")
+    if ended != 0:
+        raise DocumentRefused("too_complex" if ended < 0 else "damaged")
     try:
-        return _read(done.stdout)
+        return _read(output)
     except (ValueError, KeyError, TypeError):
         raise DocumentRefused("damaged") from None
+
+
+def _run(command: list[str], content: bytes) -> tuple[int, bytes]:
+    """How the program ended, and what it said. It is killed for taking too long, and for saying too much."""
+    with subprocess.Popen(  # noqa: S603 - our own program, and no shell
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/"
+    ) as process:
+        stdin, stdout = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
+        late = threading.Timer(2 * SECONDS, process.kill)
+        feeding = threading.Thread(target=_feed, args=(stdin, content), daemon=True)
+        late.start()
+        feeding.start()
+        try:
+            output = stdout.read(MOST_OUTPUT + 1)
+            if len(output) > MOST_OUTPUT:
+                process.kill()
+            process.wait()
+        finally:
+            late.cancel()
+            feeding.join()
+    return process.returncode, output
+
+
+def _feed(pipe: IO[bytes], content: bytes) -> None:
+    """A program that has heard enough closes its end."""
+    with suppress(BrokenPipeError), pipe:
+        pipe.write(content)
 
 
 def _read(output: bytes) -> list[Picture]:

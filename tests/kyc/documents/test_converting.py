@@ -105,7 +105,7 @@ def test_each_page_of_a_pdf_is_drawn() -> None:
 
 
 def test_a_large_photograph_is_scaled_down_and_kept_small() -> None:
-    noise = Image.effect_noise((3000, 2400), 60).convert("RGB")
+    noise = Image.effect_noise((2400, 1000), 60).convert("RGB")
     out = io.BytesIO()
     noise.save(out, "JPEG", quality=60)
     (page,) = convert(out.getvalue()).pages
@@ -174,7 +174,8 @@ except (OSError, MemoryError, ValueError):
 def test_the_program_gets_no_environment_and_none_of_our_files() -> None:
     source = Path(converting.__file__).read_text()
     assert "env={}" in source
-    assert "close_fds" not in source  # closed by default
+    # Closed by default.
+    assert "close_fds" not in source
     assert "lucid_payments" not in converting.PROGRAM.read_text()
 
 
@@ -226,3 +227,21 @@ def test_a_document_with_links_and_a_plain_form_is_taken() -> None:
         made.Root.AcroForm = pikepdf.Dictionary(Fields=pikepdf.Array())
 
     assert len(convert(files.pdf(change=change)).pages) == 1
+
+
+def test_a_program_that_says_too_much_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    endless = tmp_path / "endless.py"
+    endless.write_text("import sys\nwhile True: sys.stdout.write('x' * 65536)\n")
+    monkeypatch.setattr(converting, "PROGRAM", endless)
+    monkeypatch.setattr(converting, "MOST_OUTPUT", 1_000_000)
+    assert refusal(files.png()) == "too_complex"
+
+
+def test_a_program_that_never_reads_its_file_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    deaf = tmp_path / "deaf.py"
+    deaf.write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setattr(converting, "PROGRAM", deaf)
+    monkeypatch.setattr(converting, "SECONDS", 0.5)
+    assert refusal(files.jpeg() + files.jpeg(4000, 3000)) == "too_complex"
