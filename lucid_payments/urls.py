@@ -6,6 +6,7 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+import kyc.attestation.admin
 import kyc.documents.admin
 import kyc.rights.pages
 import kyc.screening.admin
@@ -25,6 +26,7 @@ from lucid_payments.backoffice.site import site
 
 # Imported for what they put on the site.
 BACK_OFFICE_PAGES = (
+    kyc.attestation.admin,
     kyc.documents.admin,
     kyc.rights.pages,
     kyc.wallets.pages,

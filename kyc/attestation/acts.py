@@ -67,8 +67,7 @@ class AddKey(Act):
     form_class = KeyForm
 
     def find(self, key: str) -> None:
-        if key != acts.NEW:
-            raise Http404("no such authority")
+        """The act makes its subject: it waits for its second person under the key's own name."""
 
     lock = find
 
@@ -239,7 +238,7 @@ class Import(Act):
 
     kind = "attestation.import"
     title = "Take in signed attestations"
-    verb = "Take in"
+    verb = "Take in signed attestations"
     roles = ROLES
     minimum_reason = 0
     form_class = AnswerForm

@@ -167,7 +167,7 @@ def decode(text: str) -> bytes:
 
 
 def _derive(password: str, salt: bytes, n: int) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, n=n, r=8, p=1, maxmem=256 * n * 8, dklen=32)
+    return hashlib.scrypt(password.encode(), salt=salt, n=n, r=8, p=1, maxmem=2**20 + 256 * n * 8, dklen=32)
 
 
 def _bound(document: Mapping[str, Any]) -> bytes:

@@ -173,6 +173,7 @@ def _above(claims: Claims, amount: int) -> bool:
     )
 
 
+@lru_cache(maxsize=2048)
 def kid_of(document: str) -> str:
     """The key that the header names, beside `alg` and `typ` and nothing else. Raises AttestationRefused."""
     if len(document) > MOST_BYTES:

@@ -1,6 +1,6 @@
 """What the desk knows of those it pays: one module per thing, all imported here for Django."""
 
-from kyc.models.attestations import Attestation, Authority, AuthorityKey, KeyState
+from kyc.models.attestations import Attestation, Authority, AuthorityKey, AwaitingAttestation, KeyState
 from kyc.models.contents import KycContent, KycLookup
 from kyc.models.documents import DocumentKind, KycDocument, KycDocumentPage
 from kyc.models.dossier import Finding, InfoRequest, KycDecision, KycMark, KycNote, NoteKind
@@ -27,6 +27,7 @@ __all__ = [
     "Attestation",
     "Authority",
     "AuthorityKey",
+    "AwaitingAttestation",
     "CaseState",
     "DocumentKind",
     "EntryKind",

@@ -113,3 +113,11 @@ class Attestation(models.Model):
 
     def __str__(self) -> str:
         return f"attestation {self.seq} of {self.node.node_id}"
+
+
+class AwaitingAttestation(Node):
+    """The page of the queues; its rows are asked for by `kyc.attestation.requesting`."""
+
+    class Meta:
+        proxy = True
+        verbose_name_plural = "nodes awaiting attestation"

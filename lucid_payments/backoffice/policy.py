@@ -26,6 +26,7 @@ class Area(StrEnum):
     KYC = "kyc"
     RECIPIENTS = "recipients"
     LISTS = "lists"
+    ATTESTATIONS = "attestations"
 
 
 READERS: Final[dict[Area, frozenset[Role]]] = {
@@ -44,6 +45,8 @@ READERS: Final[dict[Area, frozenset[Role]]] = {
     Area.KYC: frozenset({Role.COMPLIANCE_OFFICER, Role.AUDITOR}),
     # Lists are public; a short one needs three people.
     Area.LISTS: frozenset({Role.ADMIN, Role.COMPLIANCE_OFFICER, Role.AUDITOR}),
+    # Hashes and wallets of nodes, and whose signature counts: nobody's personal data.
+    Area.ATTESTATIONS: frozenset({Role.ADMIN, Role.COMPLIANCE_OFFICER, Role.AUDITOR}),
 }
 
 

@@ -9,6 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from kyc import eligibility
+from kyc.attestation import in_force
+from kyc.eligibility import Finding
 from lucid_payments import clock
 from lucid_payments.backoffice import policy
 from lucid_payments.backoffice.formats import Tone
@@ -18,7 +21,7 @@ from payouts.admin.explanation import explain
 from payouts.api.estimates import REQUIRED_CONFIRMATIONS
 from payouts.api.representation import confirmations, head_number
 from payouts.models import Attempt, ManualCase, NodeAnswer, Payout, PayoutTransition
-from payouts.models.payout import Priority
+from payouts.models.payout import ENDED, Priority
 from payouts.schedule import MAXIMUM_RETRIES
 from payouts.tron.networks import NETWORKS
 from routers.choices import RouterType
@@ -70,11 +73,7 @@ def context(request: HttpRequest, payout: Payout) -> dict[str, Any]:
         "shows_ledger": shows_ledger,
         "transfers": list(transfers) if shows_ledger else [],
         "router": RouterType(payout.router_type).label,
-        "conditions": [
-            (sentence, payout.router_conditions[name])
-            for name, sentence in words.CONDITIONS.items()
-            if name in payout.router_conditions
-        ],
+        "conditions": _conditions(payout, now),
         "batch_type": payout.batch_type.capitalize(),
         "maximum_retries": MAXIMUM_RETRIES,
         "may_archive": may_archive(request.user),
@@ -84,6 +83,36 @@ def context(request: HttpRequest, payout: Payout) -> dict[str, Any]:
         "replaced": payout.retry_of,
         "replacement": Payout.objects.filter(retry_of=payout).first(),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionShown:
+    """One condition of the KYC router: as it stood when the payout was accepted (None: not asked), and now."""
+
+    words: str
+    then: bool | None
+    now: bool | None
+    why_not: str
+
+
+def _conditions(payout: Payout, at: datetime) -> list[ConditionShown]:
+    """Each condition with its tick or its reason. `now` is asked while it still decides something."""
+    matters = payout.router_type == RouterType.KYC and payout.status not in ENDED
+    found: dict[str, Finding] = {}
+    if matters and payout.node_id:
+        standing = in_force.standings([payout.node_id]).get(payout.node_id)
+        told = eligibility.findings(standing, payout.recipient_address, at, payout.amount)
+        found = {one.condition: one for one in told}
+    return [
+        ConditionShown(
+            sentence,
+            payout.router_conditions.get(name),
+            found[name].holds if name in found else None,
+            found[name].why_not if name in found else "",
+        )
+        for name, sentence in words.CONDITIONS.items()
+        if name in payout.router_conditions or name in found
+    ]
 
 
 def may_archive(user: Any) -> bool:

@@ -36,7 +36,7 @@ CONDITIONS: Final[dict[str, str]] = {
     "node": "The node is registered and active",
     "kyc": "Its operator is KYC-verified",
     "hash": "The operator's KYC hash is a valid SHA-256",
-    "attestation": "The attestation is in force",
+    "attestation": "The attestation is in force, and allows the amount",
     "reputation": "The node's reputation is 0.5 or more",
     "wallet": "The recipient is the attested wallet",
 }

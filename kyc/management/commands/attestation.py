@@ -11,10 +11,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from kyc.attestation import deployment, importing, offline, requesting, signing
+from kyc.attestation.acts import ROLES
 from kyc.attestation.claims import Limits
 from kyc.attestation.requesting import Terms
 from lucid_payments import clock
-from lucid_payments.backoffice import prompt
+from lucid_payments.backoffice import acts, prompt
 from lucid_payments.money import parse_usdt
 
 
@@ -62,6 +63,9 @@ class Command(BaseCommand):
 
     def _import(self, options: dict[str, Any]) -> None:
         actor = prompt.person(options["actor"], "--actor")
+        if not (verdict := acts.may_act(actor, ROLES)):
+            raise CommandError(f"--actor: {verdict.reason}")
+        prompt.prove(actor)
         refused = 0
         for told in importing.take_file(options["file"].read_text("utf-8"), actor=actor):
             who = f"{told.node_id} number {told.seq}" if told.node_id else "one that can't be believed"

@@ -1,8 +1,8 @@
-"""`manage.py signer caps`: the most that the signer signs for, shown or moved. Run on the signer's own machine."""
+"""`manage.py signer caps|trust`: what bounds the signer and whom it trusts. Run on the signer's own machine."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -10,21 +10,19 @@ from django.db import transaction
 
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
-from lucid_payments.accounts.roles import Role
 from lucid_payments.audit import log
-from lucid_payments.backoffice import acts, prompt
+from lucid_payments.backoffice import prompt
 from lucid_payments.events import outbox
 from lucid_payments.money import format_usdt, parse_usdt, to_decimal
-from payouts import signer
+from payouts import signer, signer_people, signer_trust
 from payouts.tron.signing import JournalError, SigningCaps
 from payouts.tron.signing.ceiling import Ceiling
-
-SHORTEST_REASON: Final = 20
 
 
 class Command(BaseCommand):
     help = (
-        "Show the signer's own caps, lower them (one administrator) or raise them (two). Codes are asked for."
+        "The signer's own caps and trusted keys: shown; tightened by one administrator, loosened by two. "
+        "Codes are asked for."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,12 +31,16 @@ class Command(BaseCommand):
         caps.add_argument("--hourly", help="USDT in any 60 minutes")
         caps.add_argument("--daily", help="USDT in any 24 hours")
         prompt.add_arguments(caps)
+        signer_trust.add_arguments(actions.add_parser("trust", help="whose attestations the signer signs by"))
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.SIGNER_JOURNAL_FILE:
             raise CommandError(
                 "SIGNER_JOURNAL_FILE isn't set: run this on the signer's machine, as the signer."
             )
+        if options["action"] == "trust":
+            signer_trust.handle(self.stdout, options)
+            return
         ceiling = signer.ceiling()
         try:
             if options["hourly"] or options["daily"]:
@@ -60,17 +62,10 @@ class Command(BaseCommand):
             raise CommandError("Those are the caps in force.")
         if after.daily <= after.hourly:
             raise CommandError("A day's cap at or below an hour's lets one hour empty the day.")
-        reason = (options["reason"] or "").strip()
-        if not SHORTEST_REASON <= len(reason) <= acts.LONGEST_REASON:
-            raise CommandError(f"--reason: say why, in {SHORTEST_REASON} characters or more.")
-        people = [_administrator(options["actor"], "--actor")]
-        if after.daily > before.daily or after.hourly > before.hourly:
-            named = options["second"] or input("Second person's user name: ").strip()
-            people.append(_administrator(named, "--second"))
-            if people[0] == people[1]:
-                raise CommandError("A higher cap takes two administrators.")
-        for one in people:
-            prompt.prove(one)
+        loosens = after.daily > before.daily or after.hourly > before.hourly
+        people, reason = signer_people.proven(
+            options, "A higher cap takes two administrators." if loosens else ""
+        )
         _write(ceiling, before, after, people, reason)
 
 
@@ -88,13 +83,6 @@ def _write(
     log.record("signer.caps_moved", actor=people[-1], details={**details, "by": names, "reason": reason})
     outbox.emit("signer.caps_moved", subject_type="signer", subject_id="1", owner=None, payload=details)
     ceiling.move(after, by=", ".join(names), reason=reason, now_ms=clock.to_ms(clock.now()))
-
-
-def _administrator(name: str | None, option: str) -> User:
-    found = prompt.person(name, option)
-    if not (verdict := acts.may_act(found, frozenset({Role.ADMIN}))):
-        raise CommandError(f"{option}: {verdict.reason}")
-    return found
 
 
 def _amount(text: str | None, option: str, otherwise: int) -> int:

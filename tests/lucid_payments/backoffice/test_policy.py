@@ -12,10 +12,10 @@ from lucid_payments.backoffice.policy import Area
 
 ALL = {"payouts", "limits", "treasury", "chain", "alarms", "acts", "recipients"}
 READS = {
-    "admin": ALL | {"ledger", "events", "audit", "people", "lists"},
-    "auditor": ALL | {"ledger", "events", "audit", "people", "kyc", "lists"},
+    "admin": ALL | {"ledger", "events", "audit", "people", "lists", "attestations"},
+    "auditor": ALL | {"ledger", "events", "audit", "people", "kyc", "lists", "attestations"},
     "payout_approver": ALL | {"ledger"},
-    "compliance_officer": ALL | {"audit", "kyc", "lists"},
+    "compliance_officer": ALL | {"audit", "kyc", "lists", "attestations"},
     "end_user": set(),
     "node_operator": set(),
     "service": set(),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
+from kyc.eligibility import CONDITIONS
+from kyc.models import Node, NodeOperator
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from payouts.models import Payout
 from payouts.models.payout import HoldReason, PayoutStatus
+from tests.kyc import attestations
 from tests.payouts.admin import world
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +108,25 @@ def test_the_router_s_conditions_stand_with_their_verdicts(office: Client, servi
     page = page_of(office, world.payout(service, router_conditions={"wallet": True, "kyc": False}))
 
     assert page.index("Its operator is KYC-verified") < page.index("The recipient is the attested wallet")
+
+
+def test_what_a_condition_is_now_stands_beside_what_it_was_while_it_matters(
+    office: Client, service: User
+) -> None:
+    node = attestations.node()
+    attestations.attest(node, wallet=world.RECIPIENT)
+    held = dict.fromkeys(CONDITIONS, True)
+    asked: dict[str, Any] = {"router_type": "PayoutRouterKYC", "node_id": "node-1", "router_conditions": held}
+    waiting, over = world.payout(service, **asked), world.payout(service, "confirmed", **asked)
+    assert "Why not" in page_of(office, waiting)
+    assert "below 0.5" not in page_of(office, waiting)
+
+    Node.objects.update(reputation="0.42")
+    NodeOperator.objects.update(status="suspended")
+    page = page_of(office, waiting)
+    for sentence in ("reputation is 0.42, below 0.5", "verification is suspended, not approved"):
+        assert sentence in page
+        assert sentence not in page_of(office, over)
 
 
 def test_replacements_are_linked_both_ways(office: Client, service: User) -> None:
