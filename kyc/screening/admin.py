@@ -81,7 +81,7 @@ class ListVersionAdmin(RecordAdmin):
     change_list_template = "admin/kyc/lists.html"
     list_filter = (ListFilter,)
     list_display = (
-        "name_shown", "state_shown", "published_on", "addresses_shown", "names_shown", "quarantined_shown",
+        "name_shown", "state_shown", "published_shown", "addresses_shown", "names_shown", "quarantined_shown",
         "uploader_shown", "activator_shown", "received_shown",
     )  # fmt: skip
     list_select_related = ("uploaded_by", "activated_by")
@@ -135,6 +135,10 @@ class ListVersionAdmin(RecordAdmin):
     @admin.display(description="State")
     def state_shown(self, row: ListVersion) -> SafeString:
         return formats.badge(row.get_state_display(), STATES[ListState(row.state)])
+
+    @admin.display(description="Published on")
+    def published_shown(self, row: ListVersion) -> str:
+        return row.published_on.isoformat() if row.published_on else formats.NOTHING
 
     @admin.display(description="Addresses")
     def addresses_shown(self, row: ListVersion) -> str:

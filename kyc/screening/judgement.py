@@ -117,5 +117,5 @@ def _known(version: ListVersion, addresses: set[str]) -> Check:
 def _quarantine(version: ListVersion) -> Check:
     name = "Every row is an address"
     if version.quarantined:
-        return Check(name, NOTED, f"{version.quarantined:,} are none and match nothing: see below.")
+        return Check(name, NOTED, f"Not so in {version.quarantined:,}: quarantined, see below.")
     return Check(name, GOOD, "No row is quarantined.")
