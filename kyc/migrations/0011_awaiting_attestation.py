@@ -5,7 +5,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("kyc", "0009_attestations"),
+        ("kyc", "0010_persons_data"),
     ]
 
     operations = [
