@@ -50,7 +50,9 @@ class RightsAct(Act):
             "Operator": subject.operator.operator_id,
             "State": State(subject.state).label,
             "Version of what is declared": str(subject.version),
-            "Kept until": _day(subject.retain_until),
+            "Kept until": f"{subject.retain_until:%Y-%m-%d}"
+            if subject.retain_until
+            else "as long as it stands",
             "Legal hold since": _day(subject.legal_hold_since),
             "Restricted since": _day(subject.restricted_at),
         }

@@ -14,9 +14,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods
 
-from kyc.models import KycRecord, PersonsData
-from kyc.review import exporting, policy
+from kyc.models import KycRecord, KycStep, PersonsData
+from kyc.models.operators import OperatorStatus as State
+from kyc.review import exporting, policy, reasons
 from kyc.review.errors import ReviewError
+from kyc.review.policy import Act
 from kyc.rights.acts import ALL, NAME_NOBODY, LiftHold, Unrestrict
 from kyc.vault import VaultError
 from lucid_payments import clock
@@ -30,14 +32,15 @@ from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
 
 MINIMUM_REASON = 10
+MOST_LINES = 100
 
 
 @admin.register(PersonsData, site=site)
 class RightsPages(RecordAdmin):
     area = Area.KYC
     title = "Personal data"
-    group = Group.PEOPLE
-    place = 30
+    group = Group.COMPLIANCE
+    place = 60
     about = "What is held about each operator, for how long, and what was done when they asked."
     page_template = "admin/kyc/rights.html"
     page_key = "public_id"
@@ -69,7 +72,7 @@ class RightsPages(RecordAdmin):
             "export_url": reverse("admin:kyc_personsdata_export", args=[row.public_id]),
             "erasable": policy.may_be_erased(row, clock.now()),
             "state": row.get_state_display(),
-            "steps": row.steps.order_by("-revision")[:50],
+            "lines": _lines(row),
         }
 
     def export_view(self, request: HttpRequest, key: str) -> HttpResponse:
@@ -130,6 +133,20 @@ class RightsPages(RecordAdmin):
             "restricted": row.restricted_at,
         }
         return ", ".join(word for word, since in told.items() if since) or formats.NOTHING
+
+
+def _lines(record: KycRecord) -> list[tuple[KycStep, str, str, str]]:
+    """Each step with its act, the state after it and its reason in words; what was marked is the desk's business."""
+    steps = record.steps.exclude(act=Act.MARK).order_by("-revision")[:MOST_LINES]
+    return [
+        (
+            step,
+            step.act.replace("_", " "),
+            State(step.to_state).label,
+            step.details.get("reason") or reasons.words(step.reason_code),
+        )
+        for step in steps
+    ]
 
 
 def _form(request: HttpRequest, data: Any = None) -> ReasonForm:
