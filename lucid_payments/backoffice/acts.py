@@ -97,6 +97,12 @@ class Act:
     verb: ClassVar[str]
     roles: ClassVar[frozenset[Role]] = frozenset({Role.ADMIN})
     minimum_reason: ClassVar[int] = 10
+    # Whether the page asks for a reason at all; an act that names its own by `form_class`, of a closed list, doesn't.
+    asks_reason: ClassVar[bool] = True
+    # Whether the second factor must be fresh; not for what anybody of the role may undo.
+    asks_factor: ClassVar[bool] = True
+    # The key that opens its page where shortcuts are offered.
+    keys: ClassVar[str] = ""
     # Further questions; their cleaned values are `data`. JSON values alone: they may wait for a second person.
     form_class: ClassVar[type[forms.Form] | None] = None
     # Whether the answers are shown with what they would change before a reason and a code are asked for.
@@ -207,12 +213,13 @@ class Button:
     words: str
     url: str
     verdict: Verdict
+    keys: str = ""
 
 
 def button(kind: str, key: object, user: Any, subject: Any) -> Button:
     """For `admin/acts/button.html`."""
     act = of_kind(kind)
-    return Button(act.verb, url(kind, key), act.allowed(user, subject))
+    return Button(act.verb, url(kind, key), act.allowed(user, subject), act.keys)
 
 
 def url(kind: str, key: object = NEW) -> str:

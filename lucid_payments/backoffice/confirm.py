@@ -45,7 +45,13 @@ class ReasonForm(forms.Form):
     token = forms.CharField(max_length=300, widget=forms.HiddenInput)
 
     def __init__(
-        self, data: Any = None, *, minimum_reason: int, asks_code: bool, initial: dict[str, Any]
+        self,
+        data: Any = None,
+        *,
+        minimum_reason: int,
+        asks_code: bool,
+        initial: dict[str, Any],
+        asks_reason: bool = True,
     ) -> None:
         super().__init__(data, initial=initial)
         reason = cast(forms.CharField, self.fields["reason"])
@@ -57,6 +63,8 @@ class ReasonForm(forms.Form):
         reason.validators.append(MinLengthValidator(minimum_reason))
         if not asks_code:
             del self.fields["code"]
+        if not asks_reason:
+            del self.fields["reason"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +140,7 @@ class Page:
             seen=answers["version"],
             data=data,
             actor=self.user,
-            reason=answers["reason"],
+            reason=answers.get("reason", ""),
             request_id=request_id_of(self.request),
         )
         if isinstance(begun, Outcome):
@@ -148,7 +156,8 @@ class Page:
         return ReasonForm(
             data,
             minimum_reason=self.act.minimum_reason,
-            asks_code=not factor.is_fresh(self.request),
+            asks_code=self.act.asks_factor and not factor.is_fresh(self.request),
+            asks_reason=self.act.asks_reason,
             initial=initial,
         )
 
