@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from kyc.models import KycNote, KycRecord, KycStep
 from kyc.models.operators import OperatorStatus as State
-from kyc.review import policy, reasons, standing
+from kyc.review import policy, reasons, standing, telling
 from kyc.review.errors import Conflict, Refused
 from kyc.review.policy import Act
 from lucid_payments import clock
@@ -126,6 +126,7 @@ def _emit(begun: Begun, before: State, after: State, code: str, told: Mapping[st
             **told,
         }
         owner, subject_type = row.operator.user, "kyc"
+        telling.mail(row, payload, moved=before is not after)
     else:
         word = act.value if after is before or act is not Act.APPROVE else after.value
         payload, owner, subject_type = {"state": after.value}, None, "kyc_case"

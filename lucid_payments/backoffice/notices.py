@@ -50,6 +50,14 @@ def tell(roles: Collection[Role], *, subject: str, body: str) -> None:
     transaction.on_commit(lambda: nudge.send_each(NOTE_TASK, **note), robust=True)
 
 
+def tell_one(address: str, *, subject: str, body: str) -> None:
+    """The same to one address, of whoever has a right to hear it."""
+    if not settings.EMAIL_HOST:
+        return
+    note = {"subject": subject, "body": body, "addresses": [address]}
+    transaction.on_commit(lambda: nudge.send_each(NOTE_TASK, **note), robust=True)
+
+
 def mail_note(subject: str, body: str, addresses: Collection[str]) -> None:
     """One mail a person, so that nobody reads the others' addresses."""
     for address in addresses:

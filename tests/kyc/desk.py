@@ -8,6 +8,8 @@ from itertools import count
 
 from django.conf import settings
 from django.contrib.auth.models import Permission
+from django.test import Client
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from kyc.documents import storing
 from kyc.documents.converting import Converted, Picture
@@ -51,6 +53,19 @@ def responsible(name: str = "responsible") -> User:
     return _with(_user(name, "compliance_officer"), policy.RESPONSIBLE)
 
 
+def ready(person: User) -> User:
+    """With an authenticator: without one the back office shows nothing but its enrolment."""
+    TOTPDevice.objects.get_or_create(user=person, name="authenticator", defaults={"confirmed": True})
+    return person
+
+
+def browser(person: User) -> Client:
+    """Logged in as `person`."""
+    client = Client()
+    client.force_login(ready(person))
+    return client
+
+
 def operator(name: str = "") -> NodeOperator:
     name = name or f"operator-{next(_numbers)}"
     user = _user(name, "node_operator")
@@ -65,7 +80,18 @@ def draft(of: NodeOperator | None = None, **fields: str) -> KycRecord:
 def submitted(of: NodeOperator | None = None, **fields: str) -> KycRecord:
     record = draft(of, **fields)
     storing.add(record, DocumentKind.PASSPORT, SCAN, actor=record.operator.user)
+    return hand_in(record)
+
+
+def hand_in(record: KycRecord) -> KycRecord:
     return applying.submit(record, actor=record.operator.user)
+
+
+def answered(record: KycRecord) -> KycRecord:
+    """Put right, answered, and taken again by its owner."""
+    applying.edit(record, DECLARED, actor=record.operator.user)
+    owner = record.owner or officer()
+    return taking.claim(applying.answer(record, actor=record.operator.user), actor=owner)
 
 
 def in_review(by: User | None = None, of: NodeOperator | None = None) -> KycRecord:
