@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 import kyc.attestation.admin
+import kyc.desk.pages
 import kyc.documents.admin
 import kyc.rights.pages
 import kyc.screening.admin
@@ -27,6 +28,7 @@ from lucid_payments.backoffice.site import site
 # Imported for what they put on the site.
 BACK_OFFICE_PAGES = (
     kyc.attestation.admin,
+    kyc.desk.pages,
     kyc.documents.admin,
     kyc.rights.pages,
     kyc.wallets.pages,

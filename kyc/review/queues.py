@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Value
 
 from kyc.models import KycRecord
 from kyc.models.operators import OperatorStatus as State
@@ -97,15 +97,21 @@ def of_key(key: str) -> Queue:
     return {queue.key: queue for queue in QUEUES}[key]
 
 
-def rows(queue: Queue, who: User) -> QuerySet[KycRecord]:
+def rows(queue: Queue, who: User, now: datetime | None = None) -> QuerySet[KycRecord]:
     """Oldest due first; what has no due time by the day it expires."""
-    chosen = queue.rows(KycRecord.objects.filter(erased_at=None), who, clock.now())
+    chosen = queue.rows(KycRecord.objects.filter(erased_at=None), who, now or clock.now())
     return chosen.order_by(F("due_at").asc(nulls_last=True), F("expires_at").asc(nulls_last=True), "pk")
 
 
 def counts(who: User) -> dict[str, int]:
-    """How many there are in each queue, by its key."""
-    return {queue.key: rows(queue, who).count() for queue in QUEUES}
+    """How many there are in each queue, by its key; in one statement."""
+    now = clock.now()
+    parts = [
+        rows(queue, who, now).order_by().values(queue=Value(queue.key)).annotate(number=Count("pk"))
+        for queue in QUEUES
+    ]
+    counted = {part["queue"]: part["number"] for part in parts[0].union(*parts[1:], all=True)}
+    return {queue.key: counted.get(queue.key, 0) for queue in QUEUES}
 
 
 def load() -> dict[str, int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from uuid import UUID
 
 from django.db import transaction
 
-from kyc.models import KycRecord
+from kyc.models import KycNote, KycRecord
 from kyc.review import contents
 from kyc.review.contents import Declared
 from kyc.review.errors import Refused
@@ -50,3 +51,20 @@ def admits(actor: User, record: KycRecord) -> Verdict:
     if actor.is_active and actor.pk == record.operator.user_id:
         return Verdict(True)
     return policy.may_read(actor, Area.KYC)
+
+
+@transaction.atomic
+def notes(record: KycRecord, *, actor: User, purpose: Purpose) -> dict[UUID, str]:
+    """What staff wrote about the record, opened, by each note's key; for staff alone, with the same trace.
+
+    Raises Refused, VaultError (Destroyed after an erasure).
+    """
+    verdict = policy.may_read(actor, Area.KYC)
+    if not verdict:
+        raise Refused(verdict.reason)
+    rows = list(KycNote.objects.filter(record=record).select_related("record__subject"))
+    texts = {note.pk: contents.note_text(note) for note in rows}
+    if texts:
+        details = {"purpose": purpose.value, "notes": len(texts)}
+        log.record("kyc.notes_read", actor=actor, subject=record, details=details)
+    return texts

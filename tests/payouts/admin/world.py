@@ -15,6 +15,7 @@ from django.db import transaction
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from kyc.models import KycRecord
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import BACK_OFFICE, Role
@@ -253,6 +254,7 @@ LISTS = {
     "/admin/payouts/approvalrequest/": "payouts",
     "/admin/payouts/approvalrule/": "limits",
     "/admin/payouts/manualcase/": "payouts",
+    "/admin/kyc/kycrecord/": "kyc",
     "/admin/routers/limitwindow/": "limits",
     "/admin/routers/routerpolicy/": "limits",
     "/admin/payouts/treasury/": "treasury",
@@ -291,4 +293,5 @@ def every_page() -> list[str]:
     pages += [f"/admin/events/event/{row.event_id}/" for row in Event.objects.all()]
     pages += [f"/admin/events/webhookendpoint/{row.webhook_id}/" for row in WebhookEndpoint.objects.all()]
     pages += [f"/admin/events/webhookdelivery/{row.pk}/" for row in WebhookDelivery.objects.all()]
+    pages += [f"/admin/kyc/kycrecord/{row.public_id}/" for row in KycRecord.objects.all()]
     return pages

@@ -1,0 +1,119 @@
+"""A queue as a page: its tab, its rows oldest due first, and what comes after them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.db.models import Q, QuerySet
+from django.http import Http404
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from kyc.desk import words
+from kyc.models import KycRecord
+from kyc.models.screening_cases import CaseState, ScreeningCase
+from kyc.review import policy, queues
+from kyc.review.queues import Queue
+from lucid_payments import clock
+from lucid_payments.accounts.models import User
+
+PAGE: Final = 50
+AFTER: Final = "after"
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    title: str
+    url: str
+    number: int
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    record: KycRecord
+    url: str
+    state: SafeString
+    risk: SafeString | str
+    due: SafeString | str
+    owner: str
+    woke: str
+
+
+def url(queue: Queue) -> str:
+    return reverse("admin:kyc_kycrecord_queue", args=[queue.key])
+
+
+def tabs(user: User, current: Queue | None = None) -> list[Tab]:
+    """Every queue with its count."""
+    counted = queues.counts(user)
+    hits = ScreeningCase.objects.filter(state=CaseState.OPEN).count()
+    return [
+        *(
+            Tab(queue.title, url(queue), counted[queue.key], current is not None and queue.key == current.key)
+            for queue in queues.QUEUES
+        ),
+        # They are about addresses and names, with a page of their own.
+        Tab("Screening hits", reverse("admin:kyc_screeningcase_changelist"), hits, False),
+    ]
+
+
+def context(user: User, key: str, after: str) -> dict[str, Any]:
+    """One queue's page, from the row after the one whose public id is `after`. Raises Http404."""
+    try:
+        queue = queues.of_key(key)
+    except KeyError:
+        raise Http404("no such queue") from None
+    now = clock.now()
+    found = list(_following(queues.rows(queue, user), after).select_related("operator", "owner")[: PAGE + 1])
+    rows = [shown(record, now) for record in found[:PAGE]]
+    more = len(found) > PAGE
+    return {
+        "title": queue.title,
+        "queue": queue,
+        "tabs": tabs(user, queue),
+        "rows": rows,
+        "first_url": url(queue) if after else "",
+        "next_url": f"{url(queue)}?{urlencode({AFTER: found[PAGE - 1].public_id})}" if more else "",
+        "may_take": policy.is_officer(user),
+        "leads": policy.leads(user),
+    }
+
+
+def shown(record: KycRecord, now: datetime) -> Row:
+    return Row(
+        record=record,
+        url=words.case_url(record),
+        state=words.state(record),
+        risk=words.risk(record),
+        due=words.due(record, now),
+        owner=words.owner(record, now),
+        woke=words.woke(record, now),
+    )
+
+
+def _following(rows: QuerySet[KycRecord], after: str) -> QuerySet[KycRecord]:
+    """By key and not by number: rows that were decided meanwhile move nobody's page."""
+    if not after:
+        return rows
+    last = KycRecord.objects.filter(public_id=after).first() if "\0" not in after else None
+    if last is None:
+        raise Http404("no such row")
+    column = "due_at" if last.due_at is not None else "expires_at"
+    value = getattr(last, column)
+    if value is None:
+        raise Http404("no such row")
+    later = Q(**{f"{column}__gt": value}) | Q(**{column: value, "pk__gt": last.pk})
+    # What has no due time comes behind all that has.
+    return rows.filter(later | Q(due_at=None)) if column == "due_at" else rows.filter(later, due_at=None)
+
+
+def load() -> list[dict[str, Any]]:
+    """What each officer has, for who leads the desk: the busiest first."""
+    return [
+        {"name": name, "number": number}
+        for name, number in sorted(queues.load().items(), key=lambda each: (-each[1], each[0]))
+    ]
