@@ -157,10 +157,10 @@ class CaseAct(Act):
     to: CaseState
 
     def find(self, key: str) -> ScreeningCase:
-        return _case(ScreeningCase.objects.select_related("entry", "decided_by").filter(pk=key), key)
+        return _case(ScreeningCase.objects.select_related("entry", "decided_by"), key)
 
     def lock(self, key: str) -> ScreeningCase:
-        rows = ScreeningCase.objects.select_related("entry").select_for_update(of=("self",)).filter(pk=key)
+        rows = ScreeningCase.objects.select_related("entry").select_for_update(of=("self",))
         return _case(rows, key)
 
     def facts(self, subject: ScreeningCase) -> dict[str, str]:
@@ -261,7 +261,7 @@ def _version(found: ListVersion | None) -> ListVersion:
 
 
 def _case(rows: Any, key: str) -> ScreeningCase:
-    found: ScreeningCase | None = rows.first() if key.isdecimal() else None
+    found: ScreeningCase | None = rows.filter(pk=key).first() if key.isdecimal() else None
     if found is None:
         raise Http404("no such case")
     return found
