@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.http import Http404
 from django.urls import reverse
+from django.utils.html import format_html
 
 from lucid_payments.accounts.models import User
 from lucid_payments.backoffice import acts, formats
@@ -53,7 +54,10 @@ class OneRequest(Act):
         }
         if request.is_batch:
             told["Payouts"] = str(len(subject.payouts))
-            told |= {f"{place}.": line_of(seen) for place, seen in enumerate(subject.payouts, start=1)}
+            told |= {
+                f"{place}. {format_usdt(seen.payout.amount)} USDT": line_of(seen)
+                for place, seen in enumerate(subject.payouts, start=1)
+            }
         return told
 
     def version(self, subject: Seen) -> str:
@@ -135,7 +139,10 @@ class ManyRequests(Act):
     def facts(self, subject: list[Seen]) -> dict[str, str]:
         total = sum(seen.amount for seen in subject)
         told = {"Together": f"{format_usdt(total)} USDT"}
-        return told | {f"{place}.": _line_of_request(seen) for place, seen in enumerate(subject, start=1)}
+        return told | {
+            f"{place}. {format_usdt(seen.amount)} USDT": _line_of_request(seen)
+            for place, seen in enumerate(subject, start=1)
+        }
 
     def version(self, subject: list[Seen]) -> str:
         return acts.fingerprint({str(pk): content for pk, content in _contents(subject).items()})
@@ -226,15 +233,14 @@ def standing_words(seen: Seen) -> str:
     return words
 
 
-def line_of(seen: PayoutSeen) -> str:
-    """One payout in one line."""
-    words = [f"{format_usdt(seen.payout.amount)} USDT to {_named(seen)}"]
-    if not seen.recipient.paid_before:
-        words.append(NEVER.lower())
+def line_of(seen: PayoutSeen, *further: str) -> str:
+    """One payout's recipient and what is known of it: the address whole and in one width."""
+    words = [seen.recipient.name] if seen.recipient.name else []
+    words.append("Paid before" if seen.recipient.paid_before else NEVER)
     if seen.recipient.double:
         words.append(f"LOOKS LIKE {seen.recipient.double}")
-    words += [word.sentence for _, word in seen.words]
-    return "; ".join(words)
+    words += [f"{name}: {word.sentence}" for name, word in seen.words]
+    return format_html("<code>{}</code><br>{}", seen.recipient.address, ". ".join([*words, *further]))
 
 
 def _named(seen: PayoutSeen) -> str:
@@ -244,8 +250,8 @@ def _named(seen: PayoutSeen) -> str:
 
 def _line_of_request(seen: Seen) -> str:
     if seen.first is None or seen.request.is_batch:
-        return f"{seen.name}: {len(seen.payouts)} payouts, {format_usdt(seen.amount)} USDT"
-    return f"{line_of(seen.first)}; by {seen.request.creator.get_username()}"
+        return f"{seen.name}: {len(seen.payouts)} payouts"
+    return line_of(seen.first, f"By {seen.request.creator.get_username()}")
 
 
 def _not_forbidden(seen: Seen) -> Verdict:

@@ -122,7 +122,7 @@ class ApprovalRequestAdmin(RecordAdmin):
 
     @admin.display(description="Over (UTC)")
     def ended_shown(self, row: ApprovalRequest) -> SafeString | str:
-        return formats.moment(row.ended_at)
+        return formats.moment(row.ended_at) if row.ended_at is not None else ""
 
 
 def badge_of(row: ApprovalRequest) -> SafeString:
@@ -141,8 +141,8 @@ def why(row: ApprovalRequest) -> list[str]:
         for above, people in ((rule.two_above, 2), (limit, 1)):
             if above is not None and figure > above:
                 told.append(
-                    f"{words} is {format_usdt(figure)} USDT, above {format_usdt(above)}: {people} "
-                    f"{'people' if people > 1 else 'person'} for what the role {whose} asks for."
+                    f"{words} is {format_usdt(figure)} USDT. Above {format_usdt(above)} the rule for the role "
+                    f"{whose} asks for {'two approvals' if people > 1 else 'one approval'}."
                 )
                 break
     return told
