@@ -7,6 +7,7 @@ class KycConfig(AppConfig):
     def ready(self) -> None:
         # Acts and checks register themselves, for commands and workers too.
         import kyc.desk.acts  # noqa: F401
+        from kyc.addressbook import acts as book_acts  # noqa: F401
         from kyc.attestation import acts as attesting  # noqa: F401
         from kyc.attestation import deployment
         from kyc.rights import acts as answering  # noqa: F401

@@ -313,6 +313,8 @@ BREAKER_MIDNIGHT = env.choice("BREAKER_MIDNIGHT", ("half_open", "closed"), "half
 # --- KYC (compliance.md): how long what may take, and for how long a decision holds ------------------------------
 # How long a new wallet, or a new address that is paid much, waits before money goes there.
 COOLING_OFF_HOURS = env.integer("COOLING_OFF_HOURS", 24, minimum=1, maximum=720)
+# Above this a payout to an address that is new to us waits for the cooling-off time (base units).
+NEW_ADDRESS_LIMIT = env.usdt("NEW_ADDRESS_LIMIT", 200_000_000)
 KYC_LEASE_MINUTES = env.integer("KYC_LEASE_MINUTES", 30, minimum=1, maximum=480)
 KYC_REVIEW_HOURS = env.integer("KYC_REVIEW_HOURS", 72, minimum=1, maximum=2_160)
 KYC_ANSWER_DAYS = env.integer("KYC_ANSWER_DAYS", 14, minimum=1, maximum=180)

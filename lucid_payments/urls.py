@@ -6,6 +6,7 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+import kyc.addressbook.pages
 import kyc.attestation.admin
 import kyc.desk.pages
 import kyc.documents.admin
@@ -29,6 +30,7 @@ from lucid_payments.backoffice.site import site
 BACK_OFFICE_PAGES = (
     kyc.attestation.admin,
     kyc.desk.pages,
+    kyc.addressbook.pages,
     kyc.documents.admin,
     kyc.rights.pages,
     kyc.wallets.pages,

@@ -5,6 +5,7 @@ class PayoutsConfig(AppConfig):
     name = "payouts"
 
     def ready(self) -> None:
+        from kyc.addressbook import changing, reading
         from kyc.attestation import deployment
         from kyc.screening import cases as screening_cases
         from kyc.screening import rescreening
@@ -17,6 +18,7 @@ class PayoutsConfig(AppConfig):
             acts,
             chain,
             checks,
+            cooling,
             health,
             held,
             metrics,
@@ -26,6 +28,7 @@ class PayoutsConfig(AppConfig):
             signer_ceiling,
         )
         from payouts.approvals import checks as checks_before_approval
+        from payouts.approvals import recipients
         from payouts.reconciliation import acts as reconciling  # noqa: F401
         from payouts.reconciliation.gauges import ReconciliationCollector
         from routers import breakers, ceilings
@@ -36,6 +39,9 @@ class PayoutsConfig(AppConfig):
         checks_before_approval.register("Screening", screened.words)
         rescreening.register("payouts.recipients", screened.Recipients())
         screening_cases.when_cleared(screened.go_on)
+        recipients.register_names(reading.names)
+        reading.register_paid(cooling.paid)
+        changing.register_listener(cooling.let_go)
         register_check("tron", health.tron)
         register_check("circuit_breaker", health.circuit_breaker)
         breakers.register_source(outcomes.Attempts())

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from kyc import screening
 from kyc.screening import Look, Verdict
-from payouts import recovery
+from payouts import cooling, recovery
 from payouts.conditions import Conditions, Lost
 from payouts.doors import Doors
 from payouts.headroom import Slots, claim_of
@@ -44,6 +44,8 @@ class Picked:
     waiting: dict[HoldReason, list[int]] = field(default_factory=dict)
     # Those of the KYC router that have lost a condition.
     lost: dict[Lost, list[int]] = field(default_factory=dict)
+    # Who waits for a new address's cooling-off time, by its end.
+    cooling: dict[datetime, list[int]] = field(default_factory=dict)
     # Routers of which nothing else goes.
     shut: dict[str, HoldReason] = field(default_factory=dict)
     # Those whose recipients meet a sanctions list, and the look that showed it.
@@ -72,6 +74,7 @@ def pick(now: datetime, usdt: int) -> Picked:
     room = limits.room(now, [claim_of(payout) for payout in queue])
     slots, suspects = Slots.free(policies), recovery.suspects()
     conditions = Conditions.of(queue, now)
+    cooling_until = cooling.until(queue, now)
     picked = Picked(shut=doors.shut | dict.fromkeys(doors.probes, HoldReason.BREAKER))
     look = picked.look = screening.look({payout.recipient_address for payout in queue}, now)
     for payout in queue:
@@ -80,6 +83,8 @@ def pick(now: datetime, usdt: int) -> Picked:
             picked.listed.append(payout)
         elif (payout.recipient_address, payout.amount) in suspects:
             picked.wait(payout, HoldReason.POSSIBLE_DUPLICATE)
+        elif payout.pk in cooling_until:
+            picked.cooling.setdefault(cooling_until[payout.pk], []).append(payout.pk)
         elif doors.refusal(payout.router_type) is not None:
             continue
         elif (lost := conditions.lost(payout)) is not None:

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from lucid_payments import clock, seam
 from lucid_payments.locks import AdvisoryLock, only_one
-from payouts import chain, gates, lookout, queue, screened, watching
+from payouts import chain, cooling, gates, lookout, queue, screened, watching
 from payouts.execution import Candidate, ClockTrip, Funds, Outlook
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt, AttemptState
@@ -70,7 +70,7 @@ def _release(state: ChainState, now: datetime) -> int:
     outlook = _outlook(state)
     picked = queue.pick(now, Funds.left(outlook).usdt)
     going = [payout.pk for payout in picked.going]
-    waiting = [*picked.waiting.values(), *picked.lost.values()]
+    waiting = [*picked.waiting.values(), *picked.lost.values(), *picked.cooling.values()]
     looked_at = [*going, *(pk for pks in waiting for pk in pks)]
     for router, reason in picked.shut.items():
         PayoutManager.hold(queue.due(now).filter(router_type=router).exclude(pk__in=looked_at), reason)
@@ -80,6 +80,9 @@ def _release(state: ChainState, now: datetime) -> int:
         PayoutManager.hold(Payout.objects.filter(pk__in=pks), lost.reason, detail=lost.sentence)
     if picked.look is not None:
         screened.note_waiting(picked.listed, picked.look)
+    for end, pks in picked.cooling.items():
+        late = Payout.objects.filter(pk__in=pks)
+        PayoutManager.hold(late, HoldReason.COOLING_OFF, detail=cooling.sentence(end), until=end)
     if not going:
         return 0
     try:

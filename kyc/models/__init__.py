@@ -1,5 +1,6 @@
 """What the desk knows of those it pays: one module per thing, all imported here for Django."""
 
+from kyc.models.address_book import AddressEntry
 from kyc.models.attestations import Attestation, Authority, AuthorityKey, AwaitingAttestation, KeyState
 from kyc.models.contents import KycContent, KycLookup
 from kyc.models.documents import DocumentKind, KycDocument, KycDocumentPage
@@ -23,6 +24,7 @@ from kyc.models.vault import Subject
 from kyc.models.wallets import Wallet, WalletEnd, WalletProof
 
 __all__ = [
+    "AddressEntry",
     "AddressForm",
     "Attestation",
     "Authority",

@@ -9,11 +9,13 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from kyc import eligibility
+from kyc import addressbook, eligibility
+from kyc.addressbook import acts as book_acts
 from kyc.attestation import in_force
 from kyc.eligibility import Finding
+from kyc.models import AddressEntry
 from lucid_payments import clock
-from lucid_payments.backoffice import policy
+from lucid_payments.backoffice import acts, policy
 from lucid_payments.backoffice.formats import Tone
 from lucid_payments.backoffice.policy import Area
 from payouts.admin import words
@@ -21,7 +23,7 @@ from payouts.admin.explanation import explain
 from payouts.api.estimates import REQUIRED_CONFIRMATIONS
 from payouts.api.representation import confirmations, head_number
 from payouts.models import Attempt, ManualCase, NodeAnswer, Payout, PayoutTransition
-from payouts.models.payout import ENDED, Priority
+from payouts.models.payout import ENDED, HoldReason, Priority
 from payouts.schedule import MAXIMUM_RETRIES
 from payouts.tron.networks import NETWORKS
 from routers.choices import RouterType
@@ -76,6 +78,7 @@ def context(request: HttpRequest, payout: Payout) -> dict[str, Any]:
         "conditions": _conditions(payout, now),
         "batch_type": payout.batch_type.capitalize(),
         "maximum_retries": MAXIMUM_RETRIES,
+        "address": _address(request.user, payout),
         "may_archive": may_archive(request.user),
         "shows_audit": policy.may_read(request.user, Area.AUDIT),
         "shows_events": policy.may_read(request.user, Area.EVENTS),
@@ -133,6 +136,25 @@ def shown(row: Attempt, head: int) -> AttemptShown:
         explorer_url=_explorer(row.txid) if row.signed_transaction is not None else None,
         answers=list(row.answers.all()),
     )
+
+
+def _address(user: Any, payout: Payout) -> dict[str, Any]:
+    """What the address book says of the recipient; where the payout waits for that, the act that ends it."""
+    address = payout.recipient_address
+    entry = AddressEntry.objects.filter(address=address, removed_at=None).first()
+    button = None
+    if payout.hold_reason == HoldReason.COOLING_OFF:
+        button = (
+            acts.button(book_acts.ADD.kind, f"{acts.NEW}:{address}", user, address)
+            if entry is None
+            else acts.button(book_acts.CONFIRM.kind, entry.pk, user, entry)
+        )
+    return {
+        "entry": entry,
+        "url": book_acts.url_of(entry) if entry else "",
+        "alike": addressbook.look_alikes([address]).get(address, []),
+        "button": button,
+    }
 
 
 def _explorer(txid: str) -> str | None:

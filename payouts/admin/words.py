@@ -108,7 +108,9 @@ HOLDS: Final[dict[str, Hold]] = {
         "Node inactive", "The node isn't registered and active.", "The node registers again."
     ),
     HoldReason.COOLING_OFF: Hold(
-        "Cooling off", "The recipient's wallet was changed lately.", "The waiting time ends. " + _BY_ITSELF
+        "Cooling off",
+        "The address is new to us, and the amount large.",
+        "Two people confirm the address, or the waiting time ends. " + _BY_ITSELF,
     ),
     HoldReason.SIGNER: Hold(
         "Signer away or locked", "Nothing can be signed now.", "The signer is started or unlocked."

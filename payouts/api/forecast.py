@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from payouts import cooling
 from payouts.api import outline
 from payouts.api.outline import LIMITED, PASSING, Ahead
 from payouts.headroom import Slots, claim_of
@@ -94,7 +95,16 @@ def starts(payouts: Iterable[Payout], at: datetime) -> dict[int, datetime | None
         return {}
     queue = outline.current(at)
     room = limits.room(at, [claim_of(payout) for payout in waiting.values()], queue.policies)
-    return {pk: _start(payout, queue.ahead(payout), room, queue.slots, at) for pk, payout in waiting.items()}
+    # What wasn't looked at for release yet doesn't say that it waits for its address.
+    cooled = cooling.until([payout for payout in waiting.values() if payout.due_at <= at], at)
+    return {
+        pk: _after(cooled.get(pk), _start(payout, queue.ahead(payout), room, queue.slots, at))
+        for pk, payout in waiting.items()
+    }
+
+
+def _after(end: datetime | None, start: datetime | None) -> datetime | None:
+    return start if end is None or start is None else max(end, start)
 
 
 def _start(payout: Payout, ahead: Ahead, room: Room, slots: Slots, at: datetime) -> datetime | None:

@@ -33,7 +33,7 @@ LIMITED: Final = frozenset(
     }
 )
 # These end by themselves; every other hold waits for a person, or for something nobody can date.
-PASSING: Final = LIMITED | {HoldReason.SLOT, HoldReason.IN_FLIGHT, HoldReason.RETRY}
+PASSING: Final = LIMITED | {HoldReason.SLOT, HoldReason.IN_FLIGHT, HoldReason.RETRY, HoldReason.COOLING_OFF}
 # However long the queue is, reading it takes at most this part of a process's time.
 MOST_OF_TIME: Final = 20
 

@@ -1,7 +1,7 @@
 """What is known of an address that somebody is asked to agree to: paid before or not, its name, and its doubles.
 
 A double is another address with the same ends: people compare those, and so whoever slips in an address picks one
-that looks like a known one. Known are addresses that were paid, and those that other rooms name (`register_names`).
+that looks like a known one. Known are addresses that were paid, and those of the address book.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final
 
 from django.db import connection
 
+from kyc import addressbook
 from payouts.models.payout import ENDS
 
 # Names by address, of those that have one; a statement at most, however many are asked.
@@ -41,7 +42,7 @@ FROM unnest(%s::text[]) AS asked (address)
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """`double`: a paid address that looks like this one, and isn't it; empty without one."""
+    """`double`: a known address that looks like this one, and isn't it; empty without one."""
 
     address: str
     name: str = ""
@@ -57,12 +58,18 @@ def register_names(names: Names) -> None:
 def look_up(addresses: Collection[str]) -> dict[str, Recipient]:
     """What is known of each address; as many statements for many as for one."""
     asked = sorted(set(addresses))
+    alike = addressbook.look_alikes(asked)
     named: dict[str, str] = {}
     for names in _NAMES:
         named |= names(asked)
     with connection.cursor() as cursor:
         cursor.execute(_KNOWN, [asked])
         return {
-            address: Recipient(address, named.get(address, ""), paid, before or after or "")
+            address: Recipient(
+                address,
+                named.get(address, ""),
+                paid,
+                before or after or next(iter(alike.get(address, ())), ""),
+            )
             for address, paid, before, after in cursor.fetchall()
         }

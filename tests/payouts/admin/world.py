@@ -278,6 +278,7 @@ LISTS = {
     "/admin/kyc/wallet/": "recipients",
     "/admin/kyc/listversion/": "lists",
     "/admin/kyc/screeningcase/": "kyc",
+    "/admin/kyc/addressentry/": "recipients",
 }
 
 
