@@ -1,4 +1,4 @@
-"""The compliance desk in a real browser: a case by keyboard alone, a day's queue, and who only reads.
+"""The compliance desk in a real browser: a case by keyboard alone, without a script, and who only reads.
 
 SCREENS_FOLDER=docs/screens keeps a picture of each page.
 """
@@ -19,7 +19,6 @@ from kyc.documents import storing
 from kyc.models import DocumentKind, Finding, KycMark, KycRecord, Risk
 from kyc.models.operators import OperatorStatus as State
 from kyc.review import deciding, marking, taking
-from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.audit.models import AuditEntry
 from lucid_payments.backoffice import factor
@@ -32,7 +31,6 @@ pytestmark = pytest.mark.browser
 LIST = "/admin/kyc/kycrecord/"
 WIDE = {"width": 1440, "height": 900}
 NARROW = {"width": 420, "height": 900}
-WHY = "waiting for an answer from a colleague"
 
 
 @pytest.fixture
@@ -99,11 +97,6 @@ class Hands:
         self.page.keyboard.press("r")
         self.page.keyboard.press(reason)
         expect(self.page.locator("#progress")).to_contain_text("Not in order")
-
-    def look_and_accept_all(self) -> None:
-        self.press("s")
-        self.page.keyboard.press("j")
-        self.accept(13)
 
     def answer(self, button: str, *answers: str) -> None:
         """Fill in an act's page, whose first question has the focus, and send it."""
@@ -207,95 +200,3 @@ def test_an_auditor_reads_a_case_and_has_no_button_to_change_it(office: Office) 
     for name in ("Confirm the approval", "Take it"):
         expect(page.get_by_role("button", name=name)).to_be_disabled()
     assert office.wrong == []
-
-
-@pytest.mark.prove
-def test_an_officer_clears_a_queue_of_twelve_with_one_of_each_outcome(office: Office, me: User) -> None:
-    first = desk.officer("first")
-    pending = [second_approval(first) for _ in range(3)]
-    fresh = [handed_in(f"P-{number:04d}-INVENTED") for number in range(9)]
-    queue = [*pending, *fresh]
-    hands, page = Hands(office), office.page
-    office.go(f"{LIST}queue/unassigned/")
-    later = str((clock.now() + timedelta(days=3)).date())
-
-    hands.take_next(queue[0])
-    hands.press("p")
-    check(office, "kyc-confirm")
-    hands.answer("Confirm the approval", "Verified, with")
-    hands.take_next(queue[1])
-    hands.press("q")
-    hands.answer("Send it back", "The risk was")
-    hands.take_next(queue[2])
-    hands.press("x")
-    hands.answer("Reject", "A document is forged")
-
-    # What was sent back is the oldest again.
-    hands.take_next(queue[1])
-    hands.press("b")
-    hands.take_next(queue[1])
-    hands.press("e")
-    hands.answer("Escalate", "A suspicion", "more than I may decide")
-
-    for place, (risk, reason) in enumerate(
-        (("Low", "Identity"), ("Medium", "Identity"), ("High", "Verified, with"))
-    ):
-        hands.take_next(fresh[place])
-        hands.look_and_accept_all()
-        hands.press("p")
-        hands.answer("Approve", risk, reason)
-    hands.take_next(fresh[3])
-    hands.press("s")
-    page.keyboard.press("j")
-    hands.accept(1)
-    hands.refuse("1")
-    hands.press("q")
-    hands.answer("Ask the applicant", "Sharper, please.")
-    hands.take_next(fresh[4])
-    hands.press("x")
-    check(office, "kyc-reject")
-    hands.answer("Reject", "Who this is")
-    hands.take_next(fresh[5])
-    hands.press("o")
-    check(office, "kyc-put-off")
-    page.keyboard.type(f"{later[5:7]}{later[8:]}{later[:4]}")
-    page.keyboard.press("Tab")
-    hands.answer("Put it off", WHY)
-    hands.take_next(fresh[6])
-    page.keyboard.press("w")
-    page.keyboard.type("rang, and nobody answered")
-    page.keyboard.press("Tab")
-    hands.press("Enter")
-    hands.press("b")
-    taken = taking.claim(fresh[7], actor=first)
-    hands.take_next(fresh[6])
-    hands.press("x")
-    hands.answer("Reject", "The applicant withdrew")
-    hands.take_next(fresh[8])
-    hands.look_and_accept_all()
-    hands.press("p")
-    hands.answer("Approve", "Low", "Identity")
-    office.go(f"{LIST}{taken.public_id}/")
-    page.get_by_role("link", name="Take it over").press("Enter")
-    hands.answer("Take it over", "the other went home early")
-    hands.press("x")
-    hands.answer("Reject", "Under the age")
-
-    states = {record.pk: record.state for record in KycRecord.objects.all()}
-    assert [states[record.pk] for record in queue] == [
-        State.APPROVED, State.IN_REVIEW, State.REJECTED, State.APPROVED, State.APPROVED,
-        State.PENDING_SECOND_REVIEW, State.INFO_REQUESTED, State.REJECTED, State.IN_REVIEW, State.REJECTED,
-        State.REJECTED, State.APPROVED,
-    ]  # fmt: skip
-    hands.press("n")
-    expect(page.get_by_role("main")).to_contain_text("Nothing is free now")
-    check(office, "kyc-desk-at-the-end")
-    office.go(f"{LIST}{fresh[0].public_id}/")
-    page.get_by_role("link", name="Suspend").press("Enter")
-    check(office, "kyc-suspend")
-    hands.answer("Suspend", "What was declared")
-    page.get_by_role("link", name="Revoke for good").press("Enter")
-    hands.answer("Revoke for good", "The operator has left")
-    assert KycRecord.objects.get(pk=fresh[0].pk).state == State.REVOKED
-    told = " ".join(f"{entry.details}{entry.object_label}" for entry in AuditEntry.objects.all())
-    assert desk.NAME not in told
