@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from django.db import models
 
+from kyc.models import ScreeningEncounter
 from lucid_payments.accounts.models import User
 from lucid_payments.audit import archives
 from lucid_payments.events.models import Event
@@ -72,6 +73,21 @@ def _payout(payout: Payout) -> dict[str, Any]:
     }
 
 
+def _approvals(payout: Payout) -> list[dict[str, Any]]:
+    """What people had to agree to, by which rule, and each one's word."""
+    request = payout.approval
+    if request is None:
+        return []
+    given = [plain(row) for row in request.approvals.select_related("approver").order_by("pk")]
+    return [{**plain(request), "rule": plain(request.rule), "approvals": given}]
+
+
+def _screening(payout: Payout) -> list[dict[str, Any]]:
+    """Each hit that was met about the payout, with the versions of the lists that said so."""
+    rows = ScreeningEncounter.objects.filter(about=payout.payout_id).order_by("pk")
+    return [plain(row) for row in rows]
+
+
 def _timeline(payout: Payout) -> list[dict[str, Any]]:
     return [plain(row) for row in payout.transitions.order_by("pk")]
 
@@ -97,6 +113,8 @@ def _cases(payout: Payout) -> list[dict[str, Any]]:
 
 _SECTIONS: Final[list[Section]] = [
     Section("payout", "Every column of the payout, its batch and the policy it was judged by.", _payout),
+    Section("approvals", "Who had to agree, by which rule, and what each one said.", _approvals),
+    Section("screening", "What screening met, and by which versions of the lists.", _screening),
     Section("timeline", "Each step, with its reason, who took it and when.", _timeline),
     Section(
         "attempts", "Each transaction with its bytes and signature, and what every node answered.", _attempts

@@ -22,7 +22,7 @@ from tests.lucid_payments.backoffice.people import desk
 from tests.payouts.admin import world
 
 Files = dict[str, bytes]
-NAMES = {"payout", "timeline", "attempts", "ledger", "events", "cases"}
+NAMES = {"payout", "approvals", "screening", "timeline", "attempts", "ledger", "events", "cases"}
 
 
 def paid() -> Payout:
