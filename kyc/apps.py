@@ -10,12 +10,14 @@ class KycConfig(AppConfig):
         from kyc.addressbook import acts as book_acts  # noqa: F401
         from kyc.attestation import acts as attesting  # noqa: F401
         from kyc.attestation import deployment
+        from kyc.review import confirmed
         from kyc.rights import acts as answering  # noqa: F401
         from kyc.screening import acts as screening_acts  # noqa: F401
-        from kyc.screening import freshness, sources, system_checks  # noqa: F401
+        from kyc.screening import cases, freshness, sources, system_checks  # noqa: F401
         from kyc.vault import checks  # noqa: F401
         from kyc.wallets import acts  # noqa: F401
 
+        cases.when_confirmed(confirmed.suspend)
         deployment.register_lists(
             in_force=lambda: {name: str(found.number) for name, found in freshness.in_force().items()},
             required=lambda: (source.name for source in sources.required()),

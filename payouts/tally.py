@@ -13,8 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db import connection, transaction
-from django.db.models import BigIntegerField
-from django.db.models.expressions import RawSQL
 
 from lucid_payments import clock, locks
 from lucid_payments.audit import log
@@ -162,11 +160,11 @@ def read(period: timedelta, now: datetime, creator: int | None = None) -> dict[s
         return {router: Sums(*figures) for router, *figures in cursor.fetchall()}
 
 
-def amount_asked_for(creator: int, since: datetime, now: datetime) -> RawSQL:
-    """An expression: base units of all that one caller (primary key) asked for from `since` on, to the microsecond.
+def amount_asked_for(creator: int, since: datetime, now: datetime) -> tuple[str, tuple[int | datetime, ...]]:
+    """A scalar subquery and its parameters: what one caller (primary key) asked for from `since` on, in base units.
 
-    `since` is at least two hours before `now`. It sees what is committed, or in this transaction: whoever decides by
-    it holds a lock that the caller's other requests wait for.
+    To the microsecond; `since` is at least two hours before `now`. It sees what is committed, or in this transaction:
+    whoever decides by it holds a lock that the caller's other requests wait for.
     """
     minute = _from_the_next(since, timedelta(minutes=1))
     hour = _from_the_next(minute, timedelta(hours=1))
@@ -178,7 +176,7 @@ def amount_asked_for(creator: int, since: datetime, now: datetime) -> RawSQL:
         *(creator, this_hour),
         *(creator, minute),
     )
-    return RawSQL(_ASKED, bounds, output_field=BigIntegerField())  # noqa: S611 - the values are parameters
+    return _ASKED, bounds
 
 
 def _from_the_next(at: datetime, grain: timedelta) -> datetime:

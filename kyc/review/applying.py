@@ -11,9 +11,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from kyc import vault
-from kyc.models import Finding, InfoRequest, KycMark, KycRecord, NodeOperator
+from kyc.models import Finding, InfoRequest, KycMark, KycRecord, Moment, NodeOperator
 from kyc.models.operators import OperatorStatus as State
-from kyc.review import contents, fields, steps
+from kyc.review import contents, fields, screened, steps
 from kyc.review.errors import Conflict
 from kyc.review.policy import Act
 from kyc.review.steps import Begun
@@ -50,13 +50,15 @@ def edit(record: KycRecord, given: Mapping[str, Any], *, actor: User) -> KycReco
 def submit(record: KycRecord, *, actor: User) -> KycRecord:
     """Hand it in: from now on it is to be decided within KYC_REVIEW_HOURS. Raises Refused, Conflict."""
     begun = steps.begin(record, Act.SUBMIT, actor)
-    return steps.finish(
+    row = steps.finish(
         begun,
         to=State.SUBMITTED,
         submitted_at=begun.now,
         submitted_by=actor,
         due_at=begun.now + timedelta(hours=settings.KYC_REVIEW_HOURS),
     )
+    screened.look(row, Moment.REGISTRATION)
+    return row
 
 
 @transaction.atomic
@@ -74,6 +76,7 @@ def answer(record: KycRecord, *, actor: User) -> KycRecord:
     stopped, due = row.clock_stopped_at or begun.now, row.due_at or begun.now
     # Who helped the applicant doesn't review what came of it.
     helper = actor if actor.pk != row.operator.user_id else row.submitted_by
+    screened.look(row, Moment.REGISTRATION)
     return steps.finish(
         begun,
         to=State.IN_REVIEW,

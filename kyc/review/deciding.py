@@ -12,7 +12,7 @@ from django.db import transaction
 from kyc.models import InfoRequest, KycDecision, KycNote, KycRecord, NoteKind, Risk
 from kyc.models.operators import OperatorStatus as State
 from kyc.models.records import STANDING
-from kyc.review import committing, contents, fields, marking, reasons, steps
+from kyc.review import committing, contents, fields, marking, reasons, screened, steps
 from kyc.review.errors import Conflict, Refused
 from kyc.review.policy import Act
 from kyc.review.reasons import Reason
@@ -65,8 +65,9 @@ def approve(
 ) -> KycRecord:
     """Everything is in order. A high risk goes to a second reviewer; else the operator is verified from now on.
 
-    Raises Refused while something isn't marked in order, Conflict.
+    Raises Refused while something isn't marked in order or screening has a hit that isn't cleared, Conflict.
     """
+    screened.before_approval(record)
     begun = steps.begin(record, Act.APPROVE, actor, seen=seen)
     note = decide(begun, code, reasons.APPROVAL, risk, text)
     left = marking.undecided(begun.row)
@@ -94,7 +95,11 @@ def approve(
 def confirm(
     record: KycRecord, *, actor: User, code: str, text: str = "", seen: int | None = None
 ) -> KycRecord:
-    """The second reviewer agrees: the operator is verified from now on. Raises Conflict for the first one."""
+    """The second reviewer agrees: the operator is verified from now on.
+
+    Raises Conflict for the first one, Refused while screening has a hit that isn't cleared.
+    """
+    screened.before_approval(record)
     begun = steps.begin(record, Act.CONFIRM, actor, seen=seen)
     note = decide(begun, code, reasons.APPROVAL, begun.row.risk, text)
     return _grant(begun, code, note=note, risk=Risk(begun.row.risk), second_reviewer=actor)
