@@ -6,44 +6,26 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from django import forms
-from django.http import Http404
 from django.urls import reverse
 
 from kyc.models import KycRecord
 from kyc.models.operators import OperatorStatus as State
+from kyc.record_act import KycAct
 from kyc.review import contents, erasing, policy, reasons, rights
-from kyc.review.errors import InvalidFields, ReviewError
 from kyc.review.fields import FIELDS
-from kyc.vault import VaultError
-from lucid_payments import clock
-from lucid_payments.accounts.roles import Role
 from lucid_payments.backoffice import acts
-from lucid_payments.backoffice.acts import Act, ActRefused, Outcome, Performance
-from lucid_payments.backoffice.policy import Verdict
+from lucid_payments.backoffice.acts import Performance
 
 NAME_NOBODY: Final = (
     "Name nobody in the reason: it stays when everything else is erased. A letter's date will do."
 )
 
 
-class RightsAct(Act):
-    """On one record, by its public id. Nothing of the person shows on the page."""
+class RightsAct(KycAct):
+    """On what is kept of a person."""
 
-    review: ClassVar[policy.Act]
-    roles = frozenset({Role.COMPLIANCE_OFFICER})
-    # What happens, and what is said afterwards.
+    # What happens.
     meaning: ClassVar[str]
-    done: ClassVar[str]
-
-    def find(self, key: str) -> KycRecord:
-        return _row(KycRecord.objects.select_related("operator__user", "owner", "subject"), key)
-
-    def lock(self, key: str) -> KycRecord:
-        rows = KycRecord.objects.select_for_update(of=("self",))
-        return _row(rows.select_related("operator__user", "owner", "subject"), key)
-
-    def label(self, subject: KycRecord) -> str:
-        return subject.public_id
 
     def facts(self, subject: KycRecord) -> dict[str, str]:
         return {
@@ -57,29 +39,11 @@ class RightsAct(Act):
             "Restricted since": _day(subject.restricted_at),
         }
 
-    def version(self, subject: KycRecord) -> str:
-        return str(subject.revision)
-
-    def allowed(self, user: Any, subject: KycRecord) -> Verdict:
-        verdict = acts.may_act(user, self.roles)
-        return verdict and policy.may(user, self.review, subject, clock.now())
-
     def consequences(self, subject: KycRecord, data: Mapping[str, Any]) -> list[str]:
         return [self.meaning, NAME_NOBODY]
 
-    def do(self, record: KycRecord, performance: Performance) -> object:
-        raise NotImplementedError
-
-    def perform(self, subject: KycRecord, performance: Performance) -> Outcome:
-        try:
-            self.do(subject, performance)
-        except InvalidFields as wrong:
-            raise ActRefused(" ".join(wrong.problems.values())) from None
-        except ReviewError as refused:
-            raise ActRefused(str(refused)) from None
-        except VaultError:
-            raise ActRefused("What is sealed can't be opened or added to now: nothing was done.") from None
-        return Outcome(self.done, url_of(subject))
+    def page_of(self, record: KycRecord) -> str:
+        return url_of(record)
 
 
 class CorrectForm(forms.Form):
@@ -201,13 +165,6 @@ def url_of(record: KycRecord) -> str:
 
 def _day(moment: Any) -> str:
     return f"{moment:%Y-%m-%d}" if moment else "no"
-
-
-def _row(rows: Any, key: str) -> KycRecord:
-    found: KycRecord | None = rows.filter(public_id=key).first() if "\0" not in key else None
-    if found is None:
-        raise Http404("no such record")
-    return found
 
 
 ALL: Final = (Correct, Restrict, Unrestrict, Hold, LiftHold, Erase)

@@ -47,7 +47,7 @@ class Approve(RecordAct):
             "The applicant is told that it is approved. What is declared is committed to by its hash.",
         ]
 
-    def do(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
+    def decide(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
         return deciding.approve(
             record, actor=actor, risk=Risk(data["risk"]), code=data["why"], text=data["text"]
         )
@@ -90,7 +90,7 @@ class Ask(RecordAct):
             "The clock stands meanwhile, and the case stays yours.",
         ]
 
-    def do(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
+    def decide(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
         return deciding.ask(record, actor=actor, text=data["text"])
 
 
@@ -116,7 +116,7 @@ class Reject(RecordAct):
             "instead.",
         ]
 
-    def do(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
+    def decide(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
         return deciding.reject(record, actor=actor, code=data["why"], text=data["text"])
 
 
@@ -141,7 +141,7 @@ class Confirm(RecordAct):
             "The applicant is told that it is approved.",
         ]
 
-    def do(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
+    def decide(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
         return deciding.confirm(record, actor=actor, code=data["why"], text=data["text"])
 
 
@@ -163,5 +163,5 @@ class SendBack(RecordAct):
     def consequences(self, subject: KycRecord, data: Mapping[str, Any]) -> list[str]:
         return ["It is in review again, by whoever takes it next. The applicant isn't told."]
 
-    def do(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
+    def decide(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
         return deciding.send_back(record, actor=actor, code=data["why"], text=data["text"])

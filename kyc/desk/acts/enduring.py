@@ -32,7 +32,7 @@ class Suspend(RecordAct):
             "The applicant is told that it is suspended. Another person than you can lift it.",
         ]
 
-    def do(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
+    def decide(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
         return enduring.suspend(record, actor=actor, code=data["why"], text=data["text"])
 
 
@@ -52,7 +52,7 @@ class Reinstate(RecordAct):
     def consequences(self, subject: KycRecord, data: Mapping[str, Any]) -> list[str]:
         return ["The verification counts again, until the day on which it expires."]
 
-    def do(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
+    def decide(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
         return enduring.reinstate(record, actor=actor, code=data["why"], text=data["text"])
 
 
@@ -75,5 +75,5 @@ class Revoke(RecordAct):
             "Nothing is paid through the KYC router to this operator's nodes. The applicant is told.",
         ]
 
-    def do(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
+    def decide(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
         return enduring.revoke(record, actor=actor, code=data["why"], text=data["text"])

@@ -44,7 +44,7 @@ class Snooze(RecordAct):
     def consequences(self, subject: KycRecord, data: Mapping[str, Any]) -> list[str]:
         return ["It leaves the queues until that day. Its clock goes on."]
 
-    def do(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
+    def decide(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
         until = datetime.fromisoformat(data["until"]).replace(tzinfo=UTC)
         return taking.snooze(record, actor=actor, until=until, reason=data["text"])
 
@@ -67,7 +67,7 @@ class Escalate(RecordAct):
     def consequences(self, subject: KycRecord, data: Mapping[str, Any]) -> list[str]:
         return ["From now on responsible officers alone work on it. You give it up with that."]
 
-    def do(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
+    def decide(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
         return taking.escalate(record, actor=actor, code=data["why"], reason=data["text"])
 
 
@@ -88,7 +88,7 @@ class Steal(RecordAct):
         who = subject.owner.get_username() if subject.owner else "Its owner"
         return [f"{who} loses it at once. What was marked stays, and the timeline says that you took it."]
 
-    def do(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
+    def decide(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
         return taking.steal(record, actor=actor, reason=data["text"])
 
 
@@ -119,7 +119,7 @@ class Reassign(RecordAct):
     def consequences(self, subject: KycRecord, data: Mapping[str, Any]) -> list[str]:
         return ["It is the other person's at once, with a fresh lease. What was marked stays."]
 
-    def do(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
+    def decide(self, record: KycRecord, actor: User, data: Mapping[str, Any]) -> object:
         to = User.objects.filter(public_id=data["to"]).first()
         if to is None:
             raise Refused("There is no such person.")
