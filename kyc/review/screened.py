@@ -16,9 +16,8 @@ from kyc.models import EntryKind, KycRecord, Moment, NodeOperator
 from kyc.models.records import STANDING, UNDECIDED
 from kyc.review import contents
 from kyc.review.errors import Refused
-from kyc.screening import freshness, names, rescreening
+from kyc.screening import names, rescreening
 from kyc.screening.rescreening import Subject
-from lucid_payments import clock
 
 OPERATOR: Final = "operator "
 
@@ -39,11 +38,9 @@ def look(record: KycRecord, moment: Moment) -> list[int]:
 def before_approval(record: KycRecord) -> None:
     """Asked before the record is locked: a case is always locked before a record.
 
-    Raises Refused while a hit isn't cleared, and while the lists are too old to say anything.
+    Raises Refused while a hit isn't cleared. Lists that are too old stop payments and no review: whoever is verified
+    by them is compared anew when newer ones come into force.
     """
-    stale = freshness.stale_now(clock.now())
-    if stale:
-        raise Refused(f"Names can't be compared. {stale}")
     if look(record, Moment.KYC_APPROVAL):
         raise Refused("The name is like a listed one: decide its screening cases first.")
 

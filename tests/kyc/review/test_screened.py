@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from pytest_django import Settings
 
 from kyc.models import (
     CaseState,
@@ -75,15 +74,6 @@ def test_a_second_reviewer_is_held_to_it_too() -> None:
     with pytest.raises(Refused, match="screening cases"):
         deciding.confirm(taken, actor=second, code="verified_with_care")
     assert state_of(record)[0] == State.PENDING_SECOND_REVIEW
-
-
-def test_old_lists_approve_nobody(settings: Settings) -> None:
-    settings.SCREENING_LISTS = [SDN]
-    officer = desk.officer()
-    record = desk.marked(officer)
-    with pytest.raises(Refused, match="never put in force"):
-        deciding.approve(record, actor=officer, risk=Risk.LOW, code="verified")
-    assert state_of(record)[0] == State.IN_REVIEW
 
 
 def test_who_stands_verified_is_compared_when_a_list_comes_into_force() -> None:
