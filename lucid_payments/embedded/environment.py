@@ -54,7 +54,7 @@ def environments(
         "TRON_NETWORK": "devnet",
         "TRON_NODES": _nodes(devnet_ports),
         "TREASURY_ADDRESS": (secrets / "treasury-address").read_text().strip(),
-        "SCREENING_LISTS": SCREENING_LISTS,
+        "SCREENING_LISTS": given.get("SCREENING_LISTS", SCREENING_LISTS),
         **_servers(secrets, postgres, valkey),
     }
     owner = {"DATABASE_OWNER_URL": postgres.url(OWNER)} if postgres else _of(given, "DATABASE_OWNER_URL")

@@ -28,13 +28,13 @@ UPLOADER, ACTIVATOR = "second_compliance_officer", "compliance_officer"
 
 
 def keep() -> None:
-    """Put each required list in force, or say that its source gave it again."""
+    """Put each required list that is invented here in force, or say that its source gave it again."""
     for source in sources.required():
         version = ListVersion.objects.filter(list_name=source.name, state=ListState.ACTIVE).first()
-        if version is None:
-            _put_in_force(source)
-        else:
+        if version is not None:
             staging.renew(version)
+        elif source.name in _CONTENTS:
+            _put_in_force(source)
     while rescreening.work():
         continue
 
