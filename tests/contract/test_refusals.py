@@ -71,7 +71,9 @@ def caller(db: None, request: pytest.FixtureRequest) -> dict[str, str]:
     """Of a role that may call the `path` of the test."""
     case = getattr(request.node, "callspec", None)
     path = case.params.get("path", "") if case else ""
-    return _headers("node_operator" if "/kyc/" in path else "admin")
+    if "/kyc/" in path:
+        return _headers("node_operator")
+    return _headers("service" if "/events/" in path else "admin")
 
 
 def _headers(role: str = "admin") -> dict[str, str]:

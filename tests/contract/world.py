@@ -11,7 +11,9 @@ from payouts.models import ChainState, Payout
 from payouts.order import PayoutOrder
 from tests.payouts.api.conftest import RECIPIENT
 from tests.payouts.api.rows import BLOCK_TIME, attempt_of
+from tests.policies import ask_no_approvals
 
+CREATORS = ("admin", "node_operator", "end_user", "service")
 # A payout's state, and that of its attempt.
 STATES = (
     ("awaiting_approval", None),
@@ -26,6 +28,8 @@ STATES = (
 def token_of(role: str) -> str:
     """The token of a new user of this role, who has a payout in each state."""
     user = User.objects.create_user(role, role=role)
+    # Each payout is put into its state below, past whoever would have to agree.
+    ask_no_approvals(*CREATORS)
     ChainState.objects.update_or_create(
         pk=1, defaults={"head_number": 104, "read_at": clock.now(), "operators_usable": 2}
     )

@@ -133,6 +133,8 @@ def test_the_catalogue_is_the_contracts() -> None:
         ("LUCID_ERR_2011", 409, "Payout can't be cancelled"),
         ("LUCID_ERR_2012", 403, "Recipient not accepted"),
         ("LUCID_ERR_2013", 409, "Reference already used"),
+        # Ours beside the contract's: an application that was handed in stands as it is.
+        ("LUCID_ERR_2015", 409, "Application can't be changed now"),
     }
     assert errors.HttpError(415).code == "LUCID_ERR_1004"
     assert errors.HttpError(405).message == "Method Not Allowed"

@@ -18,7 +18,7 @@ from payouts.release import release_due
 from payouts.sending import send_due
 from routers import killswitch
 from tests.payouts.flow.world import FUNDS, RECIPIENTS, USDT, World, forget_process_state
-from tests.policies import V0, release_kill_switch, set_limit, set_policy
+from tests.policies import V0, ask_no_approvals, release_kill_switch, set_limit, set_policy
 
 
 def waits(payout: Payout, reason: str) -> None:
@@ -152,6 +152,7 @@ def test_treasury_usdt_until_it_is_topped_up(world: World, settings: Any) -> Non
     set_policy(V0, hourly_limit=most, daily_limit=most, payout_maximum=most, recipient_limit=most)
     settings.SIGNER_DAILY_CAP = settings.SIGNER_HOURLY_CAP = 2 * FUNDS
     forget_process_state()
+    ask_no_approvals("service")
     paid = [world.create(10_000 * USDT, to=RECIPIENTS[n % 4]) for n in range(5)]
     short = world.create(USDT)
     world.tick()
