@@ -20,7 +20,7 @@ from tests.policies import KYC, V0, administrators, set_policy
 START = datetime(2026, 12, 31, 21, 40, tzinfo=UTC)
 CAPS = {"hour": 30, "day": 50}
 ROUTER_CAPS = {V0: {"hour": 20, "day": 35}, KYC: {"hour": 25, "day": 45}}
-RECIPIENT, CREATOR = 22, 28
+RECIPIENT, CREATOR = 17, 28
 # Of one node the day is the narrow one, of the other the month.
 ATTESTED = {
     "n1": {"per_payout": 18, "day": 12, "month": 40},
