@@ -57,7 +57,7 @@ POSTS: dict[str, Ask] = {
     "/webhooks/{webhook_id}/secret": lambda user: (f"/webhooks/{_webhook(user)}/secret", {}),
     "/webhooks/{webhook_id}/test": lambda user: (f"/webhooks/{_webhook(user)}/test", {}),
 }
-for _kind, _facts in {
+TOLD: dict[str, dict[str, Any]] = {
     "session-completed": {
         "session_id": "session-1", "node_id": "node-1", "started_at": "2026-01-31T11:00:00Z",
         "ended_at": "2026-01-31T12:00:00Z", "sessions_relayed": 12, "megabytes_relayed": "730.25",
@@ -65,7 +65,8 @@ for _kind, _facts in {
     "node-reputation": {"node_id": "node-1", "score": "0.9"},
     "node-registered": {"node_id": "node-1", "operator_id": "operator-1", "wallet_address": RECIPIENT},
     "node-deregistered": {"node_id": "node-1"},
-}.items():  # fmt: skip
+}  # fmt: skip
+for _kind, _facts in TOLD.items():
     POSTS[f"/events/{_kind}"] = functools.partial(_told, f"/events/{_kind}", _facts)
 CREATES = ("/payouts", "/payouts/batch")
 
