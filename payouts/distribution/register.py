@@ -20,11 +20,14 @@ from payouts.models.work import WorkEvent, WorkKind
 
 SYSTEM: Final = "blockchain core"
 _STANDING: Final = (WorkKind.NODE_REGISTERED.value, WorkKind.NODE_DEREGISTERED.value)
-# The latest by what it says of its own time, of those that no other event corrects.
+# The latest by what it says of its own time, of those that no other event about the same thing corrects.
 _LATEST: Final = f"""
 SELECT DISTINCT ON (node_id) node_id, kind, operator_id, score FROM {WorkEvent._meta.db_table} AS told
-WHERE node_id = ANY(%s) AND kind = ANY(%s) AND kind <> 'session-completed'
-    AND NOT EXISTS (SELECT FROM {WorkEvent._meta.db_table} AS later WHERE later.corrects = told.event_id)
+WHERE node_id = ANY(%(nodes)s) AND kind = ANY(%(kinds)s) AND kind <> 'session-completed'
+    AND NOT EXISTS (
+        SELECT FROM {WorkEvent._meta.db_table} AS later
+        WHERE later.corrects = told.event_id AND later.kind = ANY(%(kinds)s)
+    )
 ORDER BY node_id, occurred_at DESC, id DESC
 """  # noqa: S608 - a table's name, and parameters
 # Nodes that Core has told of and that aren't there, though their operator is by now.
@@ -81,7 +84,7 @@ def follow_late() -> int:
 
 def _latest(node_ids: Collection[str], kinds: Collection[str]) -> dict[str, tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(_LATEST, [list(node_ids), list(kinds)])
+        cursor.execute(_LATEST, {"nodes": list(node_ids), "kinds": list(kinds)})
         return {node_id: tuple(rest) for node_id, *rest in cursor.fetchall()}
 
 

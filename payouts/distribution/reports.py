@@ -58,7 +58,7 @@ def take(
         told = {"kind": kind.value, "events": len(new), "first": min(new), "last": max(new)}
         log.record("work.reported", actor=reporter, details=told, request_id=request_id)
     if kind != WorkKind.SESSION_COMPLETED:
-        register.follow({row["node_id"] for row in rows})
+        register.follow({row["node_id"] for row in rows} | _nodes_corrected(rows))
     return Taken(len(new), len(rows) - len(new))
 
 
@@ -95,6 +95,13 @@ def _refuse_other_words(rows: Sequence[Mapping[str, Any]], digests: Mapping[str,
         raise _conflict(
             places, "This event_id was used before and said something else; correct it by a new event."
         )
+
+
+def _nodes_corrected(rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """A correction may name another node than what it corrects: that was the mistake."""
+    named = [row["corrects"] for row in rows if row["corrects"] is not None]
+    found = WorkEvent.objects.filter(event_id__in=named, node_id__isnull=False) if named else None
+    return set() if found is None else {str(node_id) for node_id in found.values_list("node_id", flat=True)}
 
 
 def _conflict(places: Sequence[int], sentence: str) -> EventConflict:

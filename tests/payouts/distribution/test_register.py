@@ -108,6 +108,28 @@ def test_what_was_corrected_counts_no_more(core: ApiClient, operator: NodeOperat
     assert node() == (True, "0.3000")
 
 
+def test_a_correction_that_names_another_node_takes_the_first_ones_back(
+    core: ApiClient, operator: NodeOperator
+) -> None:
+    Node.objects.create(node_id="node-2", operator=operator)
+    tell(core, registered(1), gone(2, event_id="evt-meant-for-another"))
+    assert node() == (False, None)
+    tell(core, gone(2, node_id="node-2", corrects="evt-meant-for-another"))
+    assert node() == (True, None)
+    assert not Node.objects.get(node_id="node-2").is_active
+
+
+def test_nothing_is_corrected_by_an_event_about_something_else(
+    core: ApiClient, operator: NodeOperator
+) -> None:
+    tell(core, registered(1, event_id="evt-there"))
+    tell(core, score(2, "0.9", corrects="evt-there"))
+    tell(core, registered(0))
+    assert node() == (True, "0.9000")
+    tell(core, gone(0, event_id="evt-gone-before"))
+    assert node() == (True, "0.9000")
+
+
 def test_a_node_of_staffs_own_making_stands_as_it_is_until_core_says_something(
     core: ApiClient, operator: NodeOperator
 ) -> None:
