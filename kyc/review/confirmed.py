@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 from kyc.attestation import requesting
 from kyc.models import EntryKind, KycRecord, NodeOperator, ScreeningCase
 from kyc.models.records import VERIFIED
 from kyc.review import enduring, screened
+from kyc.review.errors import Conflict
 
 CODE: Final = "screening_confirmed"
 
@@ -17,7 +19,9 @@ def suspend(case: ScreeningCase) -> None:
     """In the transaction that confirms it; an address is its node's operator's."""
     records = KycRecord.objects.filter(operator__in=_operators_of(case), state__in=VERIFIED, replaced_by=None)
     for record in records.order_by("pk"):
-        enduring.suspend(record, actor=None, code=CODE)
+        # Whoever stands verified no more by the time of the lock needs no suspension, and the hit is confirmed.
+        with suppress(Conflict):
+            enduring.suspend(record, actor=None, code=CODE)
 
 
 def _operators_of(case: ScreeningCase) -> Iterable[NodeOperator]:

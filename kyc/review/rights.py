@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from kyc.models import KycMark, KycRecord
+from kyc.models import KycMark, KycRecord, Moment
 from kyc.models.operators import OperatorStatus as State
-from kyc.review import committing, contents, fields, steps
+from kyc.review import committing, contents, fields, screened, steps
 from kyc.review.errors import Refused
 from kyc.review.policy import Act
 from kyc.review.steps import Begun
@@ -30,11 +30,12 @@ def correct(record: KycRecord, given: Mapping[str, Any], *, actor: User, reason:
     What was found in order and reads otherwise now is looked at again, by somebody else than who corrected it. An
     operator who is verified stays so by a new commitment; until it is attested nothing is paid by it.
     """
+    # A document that was valid when it was shown may be named in a correction ever after.
+    values = fields.checked(given, record.created_at.date())
+    screened.look_at(record, values["full_name"], Moment.REGISTRATION)
     begun = steps.begin(record, Act.CORRECT, actor)
     row = begun.row
     before = contents.opened(row).fields
-    # A document that was valid when it was shown may be named in a correction ever after.
-    values = fields.checked(given, row.created_at.date())
     changed = [name for name in fields.FIELDS if before.get(name) != values.get(name)]
     if not changed:
         raise Refused("Nothing would change.")

@@ -29,7 +29,11 @@ def subject_of(operator: NodeOperator) -> str:
 
 def look(record: KycRecord, moment: Moment) -> list[int]:
     """Open a case for each listed name that the declared one is like; the keys of those that aren't cleared."""
-    name = contents.opened(record).fields.get("full_name", "")
+    return look_at(record, contents.opened(record).fields.get("full_name", ""), moment)
+
+
+def look_at(record: KycRecord, name: str, moment: Moment) -> list[int]:
+    """The same for a name that the record is about to declare: asked before the record is locked."""
     return names.screen(
         name, subject=subject_of(record.operator), about=f"application {record.public_id}", moment=moment
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kyc.models import (
@@ -15,7 +17,7 @@ from kyc.models import (
     ScreeningEncounter,
 )
 from kyc.models.operators import OperatorStatus as State
-from kyc.review import deciding, enduring, taking
+from kyc.review import deciding, enduring, rights, taking
 from kyc.review.errors import Refused
 from kyc.screening import cases, rescreening
 from tests.kyc import desk
@@ -106,6 +108,34 @@ def test_a_confirmed_wallet_suspends_its_nodes_operator() -> None:
     case = ScreeningCase.objects.get(subject=attested.wallet)
     cases.decide(case, CaseState.CONFIRMED, by=people()[0], code="same_address", note="", details={})
     assert state_of(record) == (State.SUSPENDED, State.SUSPENDED)
+
+
+def test_a_corrected_name_is_compared_at_once() -> None:
+    record = desk.approved()
+    list_names(LISTED)
+    declared = {**desk.DECLARED, "full_name": LISTED}
+    rights.correct(record, declared, actor=desk.officer("other"), reason="A letter of today")
+    case = ScreeningCase.objects.filter(kind="name", entry__value=LISTED).get()
+    assert case.subject == f"operator {record.operator.operator_id}"
+
+
+def test_a_hit_on_who_stands_verified_no_more_is_confirmed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The record ends between the look for it and its lock."""
+    record = desk.approved()
+    list_names(desk.DECLARED["full_name"])
+    rescreening.work()
+    real = enduring.suspend
+
+    def late(row: KycRecord, **how: Any) -> KycRecord:
+        KycRecord.objects.filter(pk=row.pk).update(state=State.EXPIRED)
+        return real(row, **how)
+
+    monkeypatch.setattr(enduring, "suspend", late)
+    decide_all(CaseState.CONFIRMED, "same_person")
+    assert state_of(record)[0] == State.EXPIRED
+    assert not ScreeningCase.objects.filter(kind="name").exclude(state=CaseState.CONFIRMED).exists()
 
 
 def test_somebody_elses_hit_suspends_nobody() -> None:
