@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kyc import vault
 from kyc.models import (
     CaseState,
     KycRecord,
@@ -17,9 +18,12 @@ from kyc.models import (
     ScreeningEncounter,
 )
 from kyc.models.operators import OperatorStatus as State
-from kyc.review import deciding, enduring, rights, taking
+from kyc.review import contents, deciding, enduring, rights, taking
 from kyc.review.errors import Refused
 from kyc.screening import cases, rescreening
+from lucid_payments.accounts.models import User
+from payouts.manager import PayoutManager
+from payouts.order import PayoutOrder
 from tests.kyc import desk
 from tests.kyc.attestations import attest
 from tests.kyc.screening.lists import listing, people, put_in_force, sdn_xml, stage, tron
@@ -108,6 +112,28 @@ def test_a_confirmed_wallet_suspends_its_nodes_operator() -> None:
     case = ScreeningCase.objects.get(subject=attested.wallet)
     cases.decide(case, CaseState.CONFIRMED, by=people()[0], code="same_address", note="", details={})
     assert state_of(record) == (State.SUSPENDED, State.SUSPENDED)
+
+
+def test_a_ring_of_keys_that_is_away_keeps_no_recipient_from_being_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk.approved()
+    service = User.objects.create_user("service", role="service")
+    PayoutManager.create(
+        creator=service,
+        order=PayoutOrder(recipient_address=tron("met"), amount=1_000_000, reason="relay work"),
+    )
+    listing(tron("met"))
+
+    def away(*asked: Any, **more: Any) -> Any:
+        raise vault.KeysUnavailable("The ring is away.")
+
+    monkeypatch.setattr(contents, "opened", away)
+    with pytest.raises(vault.KeysUnavailable):
+        rescreening.work()
+    assert ScreeningCase.objects.filter(subject=tron("met")).exists()
+    # Names are compared once it is back.
+    assert rescreening.open_now() is not None
 
 
 def test_a_corrected_name_is_compared_at_once() -> None:
