@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import IO
 
 import psycopg
 from psycopg import sql
 
+from lucid_payments.embedded.postgres import EmbeddedPostgres
 from lucid_payments.embedded.sockets import remove_socket_folder
+from tests.harness import migrated
 from tests.harness.environment import TestServers, with_database, worker_name
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -40,17 +43,14 @@ class TestDatabases:
         self._started = True
         with open(self.servers.home / "servers.log", "ab") as log:
             if self.servers.postgres:
-                self.servers.postgres.prepare()
-                server = self.servers.postgres.spawn(log)
-                self._children.append((server, signal.SIGINT))
-                self.servers.postgres.wait_until_ready(server)
-                self.servers.postgres.create_roles_and_database()
+                self._start_postgres(self.servers.postgres, log)
             if self.servers.valkey:
                 self.servers.valkey.prepare()
                 valkey = self.servers.valkey.spawn(log)
                 self._children.append((valkey, signal.SIGTERM))
                 self.servers.valkey.wait_until_ready(valkey)
-        self._make_template()
+        if not self.servers.postgres:
+            self._make_template()
 
     def create_for_worker(self) -> None:
         self.start()
@@ -90,11 +90,38 @@ class TestDatabases:
         record = self.servers.home / "socket-folder"
         return Path(record.read_text().strip()) if record.exists() else self.servers.home / "sockets"
 
+    def _start_postgres(self, postgres: EmbeddedPostgres, log: IO[bytes]) -> None:
+        """The embedded server with a migrated template, from the cluster that an earlier run kept if there is one."""
+        was_kept = migrated.bring(postgres.data)
+        server = self._serve(postgres, log)
+        if not was_kept:
+            postgres.create_roles_and_database()
+            self._as_owner(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(migrated.DATABASE)))
+        self._migrate(migrated.DATABASE)
+        if not was_kept:
+            server.send_signal(signal.SIGINT)
+            server.wait(timeout=30)
+            migrated.keep(postgres.data)
+            self._children.clear()
+            self._serve(postgres, log)
+        self._copy(self.servers.template, of=migrated.DATABASE)
+
+    def _serve(self, postgres: EmbeddedPostgres, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        postgres.prepare()
+        server = postgres.spawn(log)
+        self._children.append((server, signal.SIGINT))
+        postgres.wait_until_ready(server)
+        return server
+
     def _make_template(self) -> None:
+        """In a PostgreSQL that was given: nothing of ours is kept there."""
         template = self.servers.template
         self._as_owner(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(template)))
-        url = with_database(self.servers.owner_url, template)
-        migrated = subprocess.run(
+        self._migrate(template)
+
+    def _migrate(self, database: str) -> None:
+        url = with_database(self.servers.owner_url, database)
+        done = subprocess.run(
             [sys.executable, "manage.py", "migrate", "--no-input", "-v", "0"],
             cwd=REPOSITORY,
             env={**os.environ, "DATABASE_URL": url, "DATABASE_OWNER_URL": url},
@@ -102,12 +129,12 @@ class TestDatabases:
             text=True,
             check=False,
         )
-        if migrated.returncode != 0:
-            raise RuntimeError(f"The template couldn't be migrated:\n{migrated.stdout}{migrated.stderr}")
+        if done.returncode != 0:
+            raise RuntimeError(f"The template couldn't be migrated:\n{done.stdout}{done.stderr}")
 
-    def _copy(self, name: str) -> None:
+    def _copy(self, name: str, of: str = "") -> None:
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        self._as_owner(statement.format(sql.Identifier(name), sql.Identifier(self.servers.template)))
+        self._as_owner(statement.format(sql.Identifier(name), sql.Identifier(of or self.servers.template)))
 
     def _drop(self, name: str) -> None:
         self._as_owner(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
