@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -26,10 +26,13 @@ from lucid_payments.api.errors import (
     LucidError,
     PermissionRefused,
     ReferenceUsed,
+    SessionPaid,
 )
 from lucid_payments.money import format_usdt
 from payouts import screened
 from payouts.approvals import rules
+from payouts.distribution import paid_sessions
+from payouts.distribution.paid_sessions import First
 from payouts.models.payout import (
     MAXIMUM_AMOUNT,
     MINIMUM_AMOUNT,
@@ -67,6 +70,8 @@ class Desk:
     references: dict[str, str]
     replaceable: dict[str, Payout]
     replaced_already: set[int]
+    # The live payouts that name a session of these orders, by session and recipient.
+    sessions: dict[tuple[str, str], First]
     hold_while_open: bool
     # When they are looked at, UTC.
     at: datetime
@@ -74,7 +79,7 @@ class Desk:
     look: Look
     refused: Refused
     # Named by an order of this request before.
-    _named: set[tuple[str, str]] = field(default_factory=set)
+    _named: set[tuple[str, str, str]] = field(default_factory=set)
     _decisions: dict[tuple[str | None, str, str | None], RouterDecision] = field(default_factory=dict)
     _refusals: dict[str, LucidError | None] = field(default_factory=dict)
 
@@ -83,7 +88,8 @@ class Desk:
         cls, creator: User, orders: Sequence[PayoutOrder], refused: Refused, *, hold_while_open: bool = False
     ) -> Desk:
         """Only inside a transaction. `refused` is told of the recipients that are listed."""
-        _take_turns(creator)
+        sessions = {order.session_id for order in orders if order.session_id}
+        _take_turns(creator, sessions)
         replaceable = _replaceable(creator, [order.retry_of for order in orders if order.retry_of])
         pks = [payout.pk for payout in replaceable.values()]
         named = {order.node_id for order in orders if order.node_id}
@@ -104,6 +110,7 @@ class Desk:
             references=references,
             replaceable=replaceable,
             replaced_already={pk for pk in taken if pk is not None},
+            sessions=paid_sessions.first_payouts(sessions),
             hold_while_open=hold_while_open,
             at=at,
             look=refused.look,
@@ -128,6 +135,7 @@ class Desk:
         )
         selection.refuse_batch_type(order.batch_type, decision.router, self.policies)
         self._check_reference(order)
+        self._check_session(order)
         self._check_replaced(order)
         if order.on_limit == OnLimit.REFUSE:
             self._refuse_what_waits_for_tomorrow(order, decision.router)
@@ -193,6 +201,15 @@ class Desk:
             raise ReferenceUsed({"reference_id": ["This reference was used before."], "payout_id": first})
         self._name_once("reference_id", order.reference_id)
 
+    def _check_session(self, order: PayoutOrder) -> None:
+        if not order.session_id:
+            return
+        first = self.sessions.get((order.session_id, order.recipient_address))
+        if first is not None:
+            own = {"payout_id": first.payout_id} if first.creator_id == self.creator.pk else {}
+            raise SessionPaid({"session_id": ["This session is paid to this recipient already."], **own})
+        self._name_once("session_id", order.session_id, order.recipient_address)
+
     def _check_replaced(self, order: PayoutOrder) -> None:
         if order.retry_of is None:
             return
@@ -211,10 +228,10 @@ class Desk:
             raise InvalidRequest({"retry_of": ["This payout has been replaced already."]})
         self._name_once("retry_of", order.retry_of)
 
-    def _name_once(self, name: str, value: str) -> None:
-        if (name, value) in self._named:
+    def _name_once(self, name: str, value: str, recipient: str = "") -> None:
+        if (name, value, recipient) in self._named:
             raise InvalidRequest({name: ["An earlier payout of this batch has the same."]})
-        self._named.add((name, value))
+        self._named.add((name, value, recipient))
 
     def _refuse_what_waits_for_tomorrow(self, order: PayoutOrder, router: str) -> None:
         claim = limits.Claim(
@@ -270,11 +287,11 @@ SELECT reference_id, payout_id FROM {Payout._meta.db_table} WHERE creator_id = %
 """  # noqa: S608 - a table's name, and parameters
 
 
-def _take_turns(creator: User) -> None:
+def _take_turns(creator: User, sessions: Collection[str]) -> None:
     """One caller's requests come one by one: what each adds to the day that approvals are asked by, the next one sees,
-    and of two with one reference the second finds it used.
+    and of two with one reference the second finds it used. So do all callers' that name the same session.
     """
-    locks.hold_names([rules.hold_creator(creator)])
+    locks.hold_names([rules.hold_creator(creator), *paid_sessions.turns(sessions)])
 
 
 def _references(creator: User, named: Sequence[str]) -> dict[str, str]:

@@ -177,6 +177,10 @@ class ReferenceUsed(LucidError):
     message = "Reference already used"
 
 
+class SessionPaid(ReferenceUsed):
+    """A live payout names the session and the recipient; `details.payout_id` is its id where it is the caller's."""
+
+
 class EventConflict(ReferenceUsed):
     """`details` names each event by its place in the list, from 0 on."""
 

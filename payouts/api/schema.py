@@ -45,6 +45,7 @@ _ORDER_REFUSALS: Final = (
     errors.InvalidRouter,
     errors.RecipientNotAccepted,
     errors.ReferenceUsed,
+    errors.SessionPaid,
 )
 _TO_PAYOUT: Final = {
     "getPayout": link("getPayout", "How it is.", payout_id="payout_id"),

@@ -40,7 +40,9 @@ class PayoutStatus(models.TextChoices):
     MANUAL = "manual"
 
 
-ENDED = (PayoutStatus.CONFIRMED, PayoutStatus.FAILED, PayoutStatus.CANCELLED, PayoutStatus.REJECTED)
+# Ended, and nobody was paid: what it was for may be asked for again.
+UNPAID = (PayoutStatus.FAILED, PayoutStatus.CANCELLED, PayoutStatus.REJECTED)
+ENDED = (PayoutStatus.CONFIRMED, *UNPAID)
 
 # What a client sees (contract.md, "Enumerations").
 PUBLIC_STATUS: dict[str, str] = {
@@ -165,6 +167,12 @@ class Payout(models.Model):
             ),
             models.UniqueConstraint(
                 fields=("creator", "reference_id"), name="payout_reference_once_per_creator"
+            ),
+            # By whatever door: a session is paid once to one recipient (compliance.md, "Monthly distribution").
+            models.UniqueConstraint(
+                fields=("session_id", "recipient_address"),
+                name="payout_session_paid_once",
+                condition=Q(session_id__isnull=False) & ~Q(status__in=("failed", "cancelled", "rejected")),
             ),
             models.CheckConstraint(
                 condition=Q(failure_code__isnull=False) | ~Q(status__in=("failed", "rejected")),

@@ -115,6 +115,13 @@ CATALOGUE: Final[tuple[Refusal, ...]] = (
         "The caller used this reference before, for the payout in `payout_id`.",
     ),
     _lucid(
+        errors.SessionPaid(
+            {"session_id": ["This session is paid to this recipient already."], "payout_id": PAYOUT}
+        ),
+        "A payout that hasn't ended without paying names this session and recipient; it is `payout_id` where it is the "
+        "caller's.",
+    ),
+    _lucid(
         errors.EventConflict({"0": {"event_id": ["This event_id was used before and said something else."]}}),
         "An `event_id` was used before for another fact; the details name each by its place in the list.",
     ),
