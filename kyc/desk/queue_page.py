@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -22,6 +23,9 @@ from lucid_payments.accounts.models import User
 
 PAGE: Final = 50
 AFTER: Final = "after"
+# A moment in an address, UTC.
+TIME: Final = "%Y%m%d%H%M%S%f"
+POSITION: Final = re.compile(r"([0-9]{20})-([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +66,14 @@ def tabs(user: User, current: Queue | None = None) -> list[Tab]:
 
 
 def context(user: User, key: str, after: str) -> dict[str, Any]:
-    """One queue's page, from the row after the one whose public id is `after`. Raises Http404."""
+    """One queue's page, from what follows the place `after`. Raises Http404."""
     try:
         queue = queues.of_key(key)
     except KeyError:
         raise Http404("no such queue") from None
     now = clock.now()
-    found = list(_following(queues.rows(queue, user), after).select_related("operator", "owner")[: PAGE + 1])
+    following = _following(queues.rows(queue, user, now), queue, after)
+    found = list(following.select_related("operator", "owner")[: PAGE + 1])
     rows = [shown(record, now) for record in found[:PAGE]]
     more = len(found) > PAGE
     return {
@@ -77,7 +82,7 @@ def context(user: User, key: str, after: str) -> dict[str, Any]:
         "tabs": tabs(user, queue),
         "rows": rows,
         "first_url": url(queue) if after else "",
-        "next_url": f"{url(queue)}?{urlencode({AFTER: found[PAGE - 1].public_id})}" if more else "",
+        "next_url": f"{url(queue)}?{urlencode({AFTER: position(found[PAGE - 1], queue)})}" if more else "",
         "may_take": policy.is_officer(user),
         "leads": policy.leads(user),
     }
@@ -95,20 +100,25 @@ def shown(record: KycRecord, now: datetime) -> Row:
     )
 
 
-def _following(rows: QuerySet[KycRecord], after: str) -> QuerySet[KycRecord]:
-    """By key and not by number: rows that were decided meanwhile move nobody's page."""
+def position(record: KycRecord, queue: Queue) -> str:
+    """Where a row stands, in the address; not which row: it may be decided before the next page is asked for."""
+    at: datetime = getattr(record, queue.by)
+    return f"{at:{TIME}}-{record.pk}"
+
+
+def _following(rows: QuerySet[KycRecord], queue: Queue, after: str) -> QuerySet[KycRecord]:
+    """By key and not by number: rows that were decided meanwhile move nobody's page. Raises Http404."""
     if not after:
         return rows
-    last = KycRecord.objects.filter(public_id=after).first() if "\0" not in after else None
-    if last is None:
-        raise Http404("no such row")
-    column = "due_at" if last.due_at is not None else "expires_at"
-    value = getattr(last, column)
-    if value is None:
-        raise Http404("no such row")
-    later = Q(**{f"{column}__gt": value}) | Q(**{column: value, "pk__gt": last.pk})
-    # What has no due time comes behind all that has.
-    return rows.filter(later | Q(due_at=None)) if column == "due_at" else rows.filter(later, due_at=None)
+    place = POSITION.fullmatch(after)
+    try:
+        at = datetime.strptime(place[1], TIME).replace(tzinfo=UTC) if place else None
+    except ValueError:
+        at = None
+    if place is None or at is None:
+        raise Http404("no such place in the queue")
+    # The first condition says less than the second, but an index begins where it says.
+    return rows.filter(**{f"{queue.by}__gte": at}).exclude(**{queue.by: at, "pk__lte": int(place[2])})
 
 
 def load() -> list[dict[str, Any]]:

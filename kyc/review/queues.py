@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, F, Q, QuerySet, Value
+from django.db.models import Count, Q, QuerySet
 
 from kyc.models import KycRecord
 from kyc.models.operators import OperatorStatus as State
@@ -20,74 +20,78 @@ SOON: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """`rows` selects for the officer who looks, at a moment."""
+    """`where` selects for the officer who looks, at a moment; `by` is what its rows are ordered by, oldest first.
+
+    Within a queue all rows have that time, or none: what is decided has no due time any more.
+    """
 
     key: str
     title: str
     about: str
-    rows: Callable[[QuerySet[KycRecord], User, datetime], QuerySet[KycRecord]]
+    where: Callable[[User, datetime], Q]
+    by: str = "due_at"
 
 
-def _open(rows: QuerySet[KycRecord]) -> QuerySet[KycRecord]:
-    return rows.filter(state__in=REVIEWABLE, snoozed_until=None)
-
+_REVIEWABLE: Final = Q(state__in=REVIEWABLE)
+_OPEN: Final = _REVIEWABLE & Q(snoozed_until=None)
+# A draft is its applicant's, and stands in no queue.
+_QUEUED: Final = (*REVIEWABLE, State.INFO_REQUESTED, State.EXPIRING)
 
 QUEUES: Final = (
     Queue(
         "unassigned",
         "Unassigned",
         "Nobody works on these now.",
-        lambda rows, who, now: _open(rows).filter(Q(lease_until=None) | Q(lease_until__lte=now)),
+        lambda who, now: _OPEN & (Q(lease_until=None) | Q(lease_until__lte=now)),
     ),
     Queue(
         "mine",
         "Mine",
         "What you have, put off, or wait for an answer to.",
-        lambda rows, who, now: rows.filter(state__in=UNDECIDED, owner=who),
+        lambda who, now: Q(state__in=UNDECIDED, owner=who),
     ),
     Queue(
         "applicant",
         "Waiting for applicant",
         "Asked; the clock stands.",
-        lambda rows, who, now: rows.filter(state=State.INFO_REQUESTED),
+        lambda who, now: Q(state=State.INFO_REQUESTED),
     ),
     Queue(
         "due",
         "Due within 24 h",
         "To be decided by this time tomorrow.",
-        lambda rows, who, now: _open(rows).filter(due_at__gt=now, due_at__lte=now + SOON),
+        lambda who, now: _OPEN & Q(due_at__gt=now, due_at__lte=now + SOON),
     ),
     Queue(
         "overdue",
         "Overdue",
         "Should have been decided.",
-        lambda rows, who, now: rows.filter(state__in=REVIEWABLE, due_at__lte=now),
+        lambda who, now: _REVIEWABLE & Q(due_at__lte=now),
     ),
     Queue(
         "second",
         "Second approval",
         "A high risk, approved by one; another person decides.",
-        lambda rows, who, now: (
-            _open(rows).filter(state=State.PENDING_SECOND_REVIEW).exclude(first_reviewer=who)
-        ),
+        lambda who, now: _OPEN & Q(state=State.PENDING_SECOND_REVIEW) & ~Q(first_reviewer=who),
     ),
     Queue(
         "escalated",
         "Escalated",
         "For a responsible officer.",
-        lambda rows, who, now: rows.filter(state__in=REVIEWABLE, escalated_at__isnull=False),
+        lambda who, now: _REVIEWABLE & Q(escalated_at__isnull=False),
     ),
     Queue(
         "reverification",
         "Re-verification due",
         "Verified, and to be verified again before it expires.",
-        lambda rows, who, now: rows.filter(state=State.EXPIRING, replaced_by=None),
+        lambda who, now: Q(state=State.EXPIRING, replaced_by=None),
+        by="expires_at",
     ),
     Queue(
         "snoozed",
         "Put off",
         "Each comes back on its day.",
-        lambda rows, who, now: rows.filter(state__in=REVIEWABLE, snoozed_until__isnull=False),
+        lambda who, now: _REVIEWABLE & Q(snoozed_until__isnull=False),
     ),
 )
 
@@ -98,20 +102,16 @@ def of_key(key: str) -> Queue:
 
 
 def rows(queue: Queue, who: User, now: datetime | None = None) -> QuerySet[KycRecord]:
-    """Oldest due first; what has no due time by the day it expires."""
-    chosen = queue.rows(KycRecord.objects.filter(erased_at=None), who, now or clock.now())
-    return chosen.order_by(F("due_at").asc(nulls_last=True), F("expires_at").asc(nulls_last=True), "pk")
+    """Oldest first, by the queue's time."""
+    chosen = KycRecord.objects.filter(queue.where(who, now or clock.now()), erased_at=None)
+    return chosen.order_by(queue.by, "pk")
 
 
 def counts(who: User) -> dict[str, int]:
-    """How many there are in each queue, by its key; in one statement."""
+    """How many there are in each queue, by its key; in one pass over what stands in any."""
     now = clock.now()
-    parts = [
-        rows(queue, who, now).order_by().values(queue=Value(queue.key)).annotate(number=Count("pk"))
-        for queue in QUEUES
-    ]
-    counted = {part["queue"]: part["number"] for part in parts[0].union(*parts[1:], all=True)}
-    return {queue.key: counted.get(queue.key, 0) for queue in QUEUES}
+    queued = KycRecord.objects.filter(state__in=_QUEUED, erased_at=None)
+    return queued.aggregate(**{queue.key: Count("pk", filter=queue.where(who, now)) for queue in QUEUES})
 
 
 def load() -> dict[str, int]:

@@ -21,7 +21,7 @@ HEAD_MS = 1_800_000_000_000
 
 def main() -> int:
     """Print a line for each number of workers; each starts with a database of its own."""
-    with _database_server() as fresh:
+    with database_server() as fresh:
         for workers in WORKERS:
             with fresh():
                 seconds, released = measure(workers)
@@ -108,7 +108,7 @@ def release(pks: Sequence[int]) -> int:
 
 
 @contextmanager
-def _database_server() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+def database_server() -> Iterator[Callable[[], AbstractContextManager[None]]]:
     servers = environment.prepare()
 
     import django

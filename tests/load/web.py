@@ -48,7 +48,7 @@ class Web:
 
     def cpu_seconds(self) -> dict[str, float]:
         """What each of them and its children have used of the processors so far."""
-        return {name: _cpu_seconds(pid) for name, pid in self.pids.items()}
+        return {name: cpu_seconds_of(pid) for name, pid in self.pids.items()}
 
 
 @contextmanager
@@ -99,7 +99,7 @@ def _servers(
     return Environments(known.public | none, owner | none, known.signer | none), server
 
 
-def _cpu_seconds(root: int) -> float:
+def cpu_seconds_of(root: int) -> float:
     """Of a process, its living children and those that have ended."""
     ticks = 0
     children: dict[int, list[int]] = {}

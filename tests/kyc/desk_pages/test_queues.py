@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from kyc.desk import queue_page
 from kyc.models import KycRecord
-from kyc.review import queues
+from kyc.review import deciding, queues
 from lucid_payments.accounts.models import User
 from tests.kyc import desk
 from tests.kyc.desk_pages.conftest import NOW
@@ -96,7 +96,27 @@ def test_a_long_queue_goes_on_where_the_page_ended(monkeypatch: pytest.MonkeyPat
         path = context["next_url"]
     assert seen == made
     assert path == ""
-    assert client.get(f"{queue_page.url(queues.QUEUES[0])}?after=kyc_none").status_code == 404
+
+
+def test_it_goes_on_there_though_what_ended_the_page_is_decided_by_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue_page, "PAGE", 1)
+    me = desk.officer("me")
+    first, second = desk.in_review(me), desk.in_review(me)
+    client = desk.browser(me)
+    path = client.get(queue_page.url(queues.of_key("mine"))).context["next_url"]
+    deciding.reject(first, actor=me, code="identity_not_proven")
+    assert [row.record for row in client.get(path).context["rows"]] == [second]
+
+
+@pytest.mark.parametrize(
+    "place", ["kyc_none", "20260715120000000000-", "20261315120000000000-1", "20260715120000000000-1%00",
+              "20260715120000000000-9999999999999999999"]
+)  # fmt: skip
+def test_what_is_no_place_in_a_queue_is_not_found(place: str) -> None:
+    client = desk.browser(desk.officer("me"))
+    assert client.get(f"{queue_page.url(queues.QUEUES[0])}?after={place}").status_code == 404
 
 
 def test_pages_cost_the_same_statements_however_many_records_there_are() -> None:
