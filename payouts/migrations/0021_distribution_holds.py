@@ -164,7 +164,7 @@ DROP FUNCTION run_approvals(bigint);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payouts", "0019_distribution")]
+    dependencies = [("payouts", "0020_distribution")]
     operations = [
         *(migrations.RunSQL(append_only(table), migrations.RunSQL.noop) for table in APPEND_ONLY),
         migrations.RunSQL(HOLD, LET_GO),

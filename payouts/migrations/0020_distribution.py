@@ -10,7 +10,7 @@ import lucid_payments.clock
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("payouts", "0018_lists_at_signing"),
+        ("payouts", "0019_session_paid_once"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
