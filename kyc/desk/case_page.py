@@ -22,7 +22,6 @@ from kyc.review.reading import Purpose
 from kyc.vault import Destroyed, VaultError
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
-from lucid_payments.accounts.roles import Role
 from lucid_payments.backoffice import acts
 from lucid_payments.backoffice.policy import Verdict
 
@@ -71,7 +70,7 @@ def context(record: KycRecord, user: User, asked: Mapping[str, str]) -> dict[str
         "woke": words.woke(record, now),
         "purpose": purpose.value if purpose is not None else "",
         "purpose_words": WORDS[purpose] if purpose is not None else "",
-        "purposes": _purposes(user),
+        "purposes": words.purposes(user),
         "unreadable": opened.problem,
         "masked": opened.fields is None,
         "hide_url": words.case_url(record),
@@ -175,13 +174,6 @@ def _viewer(record: KycRecord, purpose: Purpose | None, asked: Mapping[str, str]
 
 def _purpose(word: str) -> Purpose | None:
     return next((purpose for purpose in WORDS if purpose.value == word), None)
-
-
-def _purposes(user: User) -> list[tuple[str, str]]:
-    """Each reader's own comes first."""
-    own = Purpose.AUDIT if user.role == Role.AUDITOR else Purpose.REVIEW
-    ordered = sorted(WORDS, key=lambda purpose: purpose != own)
-    return [(purpose.value, WORDS[purpose]) for purpose in ordered]
 
 
 def _offered(record: KycRecord, user: Any) -> list[str]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from kyc.desk import case_page, overview, queue_page, small_steps, words
+from kyc.desk import case_page, find_page, overview, queue_page, small_steps, words
 from kyc.models import KycRecord
-from kyc.review import policy, taking
+from kyc.review import finding, policy, taking
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.backoffice import formats, sessions
@@ -44,7 +46,7 @@ class KycDesk(RecordAdmin):
     page_key = "public_id"
     change_list_template = "admin/kyc/desk.html"
     search_fields = ("public_id",)
-    search_for = "A record's id or an operator's, whole."
+    search_for = "A record's id, an operator's or a node's, whole."
     list_filter = (StateFilter,)
     list_display = ("record_shown", "operator_shown", "state_shown", "risk_shown", "due_shown", "owner_shown")
     list_select_related = ("operator", "owner")
@@ -58,7 +60,9 @@ class KycDesk(RecordAdmin):
 
         return [
             at("next/", require_POST(self.next_view), "next"),
+            at("find/", require_http_methods(["GET", "HEAD", "POST"])(self.find_view), "find"),
             at("queue/<str:queue>/", require_safe(self.queue_view), "queue"),
+            at("officer/<uuid:officer>/", require_safe(self.officer_view), "officer"),
             *super().get_urls(),
             at("<str:key>/now/", sessions.by_itself(require_safe(self.now_view)), "now"),
             at("<str:key>/step/<str:step>/", require_POST(self.step_view), "step"),
@@ -68,7 +72,7 @@ class KycDesk(RecordAdmin):
         return super().get_queryset(request).select_related("operator__user", "owner", "subject")
 
     def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        return queryset.filter(Q(public_id=term) | Q(operator__operator_id=term))
+        return queryset.filter(finding.named(term))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -79,14 +83,30 @@ class KycDesk(RecordAdmin):
     def queue_view(self, request: HttpRequest, queue: str) -> HttpResponse:
         self._require_reader(request)
         user, after = cast(User, request.user), request.GET.get(queue_page.AFTER, "")
+        return self._queue_page(request, queue_page.context(user, queue, after))
+
+    def officer_view(self, request: HttpRequest, officer: UUID) -> HttpResponse:
+        """What one officer has, for who leads the desk."""
+        self._require_reader(request)
+        user, after = cast(User, request.user), request.GET.get(queue_page.AFTER, "")
+        if not policy.sees_load(user):
+            raise PermissionDenied
+        whose = get_object_or_404(User, public_id=officer)
+        return self._queue_page(request, queue_page.officers_context(user, whose, after))
+
+    def find_view(self, request: HttpRequest) -> HttpResponse:
+        """A person's case by what is declared; posted, and kept in the audit log."""
+        self._require_reader(request)
+        found = find_page.context(
+            cast(User, request.user), request.POST if request.method == "POST" else None
+        )
         context = {
             **self.admin_site.each_context(request),
             "list_url": self.list_url(),
             "list_name": self.title,
-            "next_case_url": reverse("admin:kyc_kycrecord_next"),
-            **queue_page.context(user, queue, after),
+            **found,
         }
-        return TemplateResponse(request, "admin/kyc/queue.html", context)
+        return TemplateResponse(request, "admin/kyc/find.html", context)
 
     def next_view(self, request: HttpRequest) -> HttpResponse:
         """Take the oldest due record that is free, and open it."""
@@ -121,13 +141,23 @@ class KycDesk(RecordAdmin):
             raise Http404
         return small_steps.answer(request, self._row(request, key), step)
 
+    def _queue_page(self, request: HttpRequest, shown: dict[str, Any]) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "list_url": self.list_url(),
+            "list_name": self.title,
+            "next_case_url": reverse("admin:kyc_kycrecord_next"),
+            **shown,
+        }
+        return TemplateResponse(request, "admin/kyc/queue.html", context)
+
     def _desk(self, request: HttpRequest) -> dict[str, Any]:
         user = cast(User, request.user)
         return {
             "tabs": queue_page.tabs(user),
             "may_take": policy.is_officer(user),
             "next_case_url": reverse("admin:kyc_kycrecord_next"),
-            "load": queue_page.load() if policy.leads(user) else [],
+            "load": queue_page.load() if policy.sees_load(user) else [],
         }
 
     def _require_reader(self, request: HttpRequest) -> None:

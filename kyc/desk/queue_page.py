@@ -17,7 +17,7 @@ from kyc.desk import words
 from kyc.models import KycRecord
 from kyc.models.screening_cases import CaseState, ScreeningCase
 from kyc.review import policy, queues
-from kyc.review.queues import Queue
+from kyc.review.queues import Load, Queue
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 
@@ -51,6 +51,10 @@ def url(queue: Queue) -> str:
     return reverse("admin:kyc_kycrecord_queue", args=[queue.key])
 
 
+def officers_url(officer: User) -> str:
+    return reverse("admin:kyc_kycrecord_officer", args=[officer.public_id])
+
+
 def tabs(user: User, current: Queue | None = None) -> list[Tab]:
     """Every queue with its count."""
     counted = queues.counts(user)
@@ -71,20 +75,36 @@ def context(user: User, key: str, after: str) -> dict[str, Any]:
         queue = queues.of_key(key)
     except KeyError:
         raise Http404("no such queue") from None
+    return {
+        **_page(queue, user, after, url(queue)),
+        "title": queue.title,
+        "tabs": tabs(user, queue),
+        "about": queue.about,
+        "may_take": policy.is_officer(user),
+    }
+
+
+def officers_context(user: User, officer: User, after: str) -> dict[str, Any]:
+    """What another officer has, as their own page "Mine" shows it. Raises Http404."""
+    return {
+        **_page(queues.of_key("mine"), officer, after, officers_url(officer)),
+        "title": f"Cases of {officer.get_username()}",
+        "tabs": tabs(user),
+        "about": "What this officer has, put off, or waits for an answer to. Each case's page hands it on.",
+        "may_take": policy.is_officer(user),
+    }
+
+
+def _page(queue: Queue, whose: User, after: str, base: str) -> dict[str, Any]:
     now = clock.now()
-    following = _following(queues.rows(queue, user, now), queue, after)
+    following = _following(queues.rows(queue, whose, now), queue, after)
     found = list(following.select_related("operator", "owner")[: PAGE + 1])
     rows = [shown(record, now) for record in found[:PAGE]]
     more = len(found) > PAGE
     return {
-        "title": queue.title,
-        "queue": queue,
-        "tabs": tabs(user, queue),
         "rows": rows,
-        "first_url": url(queue) if after else "",
-        "next_url": f"{url(queue)}?{urlencode({AFTER: position(found[PAGE - 1], queue)})}" if more else "",
-        "may_take": policy.is_officer(user),
-        "leads": policy.leads(user),
+        "first_url": base if after else "",
+        "next_url": f"{base}?{urlencode({AFTER: position(found[PAGE - 1], queue)})}" if more else "",
     }
 
 
@@ -121,9 +141,6 @@ def _following(rows: QuerySet[KycRecord], queue: Queue, after: str) -> QuerySet[
     return rows.filter(**{f"{queue.by}__gte": at}).exclude(**{queue.by: at, "pk__lte": int(place[2])})
 
 
-def load() -> list[dict[str, Any]]:
-    """What each officer has, for who leads the desk: the busiest first."""
-    return [
-        {"name": name, "number": number}
-        for name, number in sorted(queues.load().items(), key=lambda each: (-each[1], each[0]))
-    ]
+def load() -> list[tuple[Load, str]]:
+    """What each officer has, and where it is shown."""
+    return [(each, officers_url(each.officer)) for each in queues.load()]

@@ -8,13 +8,17 @@ from typing import Final
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from kyc.documents.admin import WORDS
 from kyc.models import DocumentKind, KycRecord, Risk
 from kyc.models.operators import OperatorStatus as State
 from kyc.review import marking, policy
 from kyc.review.fields import FIELDS
 from kyc.review.policy import Act
 from kyc.review.queues import SOON
+from kyc.review.reading import Purpose
 from kyc.review.taking import ESCALATED, GIVEN_BACK, HANDED_ON, LEASE_OVER, SNOOZE_OVER
+from lucid_payments.accounts.models import User
+from lucid_payments.accounts.roles import Role
 from lucid_payments.backoffice import formats
 from lucid_payments.backoffice.formats import Tone
 
@@ -77,6 +81,13 @@ ACTS: Final[dict[str, str]] = {
     Act.EXPIRE: "let it expire",
     Act.REPLACE: "put a newer record in its place",
 }
+
+
+def purposes(user: User) -> list[tuple[str, str]]:
+    """What one may look for, in words; each reader's own comes first."""
+    own = Purpose.AUDIT if user.role == Role.AUDITOR else Purpose.REVIEW
+    ordered = sorted(WORDS, key=lambda purpose: purpose != own)
+    return [(purpose.value, WORDS[purpose]) for purpose in ordered]
 
 
 def case_url(record: KycRecord) -> str:

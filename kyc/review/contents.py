@@ -63,7 +63,8 @@ def opened(record: KycRecord, version: int | None = None) -> Declared:
 def find(field: str, text: str) -> list[KycRecord]:
     """The records that declare exactly this, capitals and blanks aside; for fields that people are found by."""
     found = KycLookup.objects.filter(field=field, digest=vault.blind(field, text))
-    return list(KycRecord.objects.filter(lookups__in=found).order_by("pk"))
+    rows = KycRecord.objects.filter(lookups__in=found).select_related("operator", "owner")
+    return list(rows.order_by("pk"))
 
 
 def add_note(row: KycRecord, kind: NoteKind, text: str, *, author: User) -> KycNote | None:

@@ -146,6 +146,11 @@ def leads(user: User) -> bool:
     return is_officer(user) and (user.has_perm(LEAD) or is_responsible(user))
 
 
+def sees_load(user: User) -> bool:
+    """What each officer has: for who leads the desk, and for who reads here without working here."""
+    return leads(user) or not is_officer(user)
+
+
 def is_responsible(user: User) -> bool:
     return is_officer(user) and user.has_perm(RESPONSIBLE)
 

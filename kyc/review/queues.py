@@ -14,6 +14,7 @@ from kyc.models.operators import OperatorStatus as State
 from kyc.models.records import REVIEWABLE, UNDECIDED
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
+from lucid_payments.accounts.roles import Role
 
 SOON: Final = timedelta(hours=24)
 
@@ -114,8 +115,27 @@ def counts(who: User) -> dict[str, int]:
     return queued.aggregate(**{queue.key: Count("pk", filter=queue.where(who, now)) for queue in QUEUES})
 
 
-def load() -> dict[str, int]:
-    """How many undecided records each officer has, by user name: for who leads the desk."""
-    owned = KycRecord.objects.filter(state__in=UNDECIDED, owner__isnull=False)
-    counted = owned.values("owner__username").annotate(number=Count("pk")).order_by("owner__username")
-    return {row["owner__username"]: row["number"] for row in counted}
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many undecided records an officer has; of these so many should have been decided, or wait for an answer."""
+
+    officer: User
+    number: int = 0
+    overdue: int = 0
+    waiting: int = 0
+
+
+def load() -> list[Load]:
+    """What each officer has, the busiest first, and who has nothing; those too who left with cases of theirs."""
+    owned = KycRecord.objects.filter(state__in=UNDECIDED, owner__isnull=False).order_by().values("owner_id")
+    counted = {
+        row["owner_id"]: (row["number"], row["overdue"], row["waiting"])
+        for row in owned.annotate(
+            number=Count("pk"),
+            overdue=Count("pk", filter=_REVIEWABLE & Q(due_at__lte=clock.now())),
+            waiting=Count("pk", filter=Q(state=State.INFO_REQUESTED)),
+        )
+    }
+    people = User.objects.filter(Q(pk__in=counted) | Q(role=Role.COMPLIANCE_OFFICER, is_active=True))
+    loads = [Load(person, *counted.get(person.pk, ())) for person in people.order_by("username")]
+    return sorted(loads, key=lambda each: -each.number)

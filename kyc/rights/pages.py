@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from kyc.models import KycRecord, KycStep, PersonsData
 from kyc.models.operators import OperatorStatus as State
-from kyc.review import exporting, policy, reasons
+from kyc.review import exporting, finding, policy, reasons
 from kyc.review.errors import ReviewError
 from kyc.review.policy import Act
 from kyc.rights.acts import ALL, NAME_NOBODY, LiftHold, Unrestrict
@@ -44,7 +44,7 @@ class RightsPages(RecordAdmin):
     about = "What is held about each operator, for how long, and what was done when they asked."
     page_template = "admin/kyc/rights.html"
     page_key = "public_id"
-    search_for = "A record's id or an operator's, whole"
+    search_for = "A record's id, an operator's or a node's, whole"
     search_fields = ("public_id",)
     list_display = ("record_shown", "operator_shown", "state_shown", "kept_shown", "standing_shown")
     list_select_related = ("operator",)
@@ -57,7 +57,7 @@ class RightsPages(RecordAdmin):
         return super().get_queryset(request).select_related("operator__user", "owner", "subject")
 
     def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        return queryset.filter(Q(public_id=term) | Q(operator__operator_id=term))
+        return queryset.filter(finding.named(term))
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         user = request.user

@@ -33,7 +33,9 @@ def test_a_record_stands_where_it_is_to_be_worked_on() -> None:
     assert where(second, me) == {"unassigned", "second"}
     assert where(second, other) == {"unassigned"}
     assert queues.counts(me)["mine"] == 2
-    assert queues.load() == {"me": 2}
+    assert [(load.officer.username, load.number, load.waiting) for load in queues.load()] == [
+        ("me", 2, 1), ("officer", 0, 0), ("other", 0, 0),
+    ]  # fmt: skip
     clock.freeze(NOW + timedelta(hours=49))
     assert where(fresh, me) == {"unassigned", "due"}
     clock.freeze(NOW + timedelta(hours=72))
