@@ -37,6 +37,7 @@ STEPS: Final = {
     "statement": "the commit of the watcher's statement",
     "inflow": "the commit of a top-up's booking",
     # The release loop
+    "slots": "the commit that opens or ends a slot of the schedule",
     "hold": "the commit of a hold's reason",
     "wallet.getchainparameters": "asking a node for its prices",
     "preflight": "asking nodes about the recipients",

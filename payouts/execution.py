@@ -21,6 +21,7 @@ from payouts.doors import Doors
 from payouts.headroom import Slots, claim_of
 from payouts.models.attempt import IN_FLIGHT, UNRESOLVED, Attempt, AttemptState
 from payouts.models.payout import HoldReason, Payout, PayoutStatus
+from payouts.slots.gate import MAY_GO
 from payouts.tron import encoding
 from payouts.tron.answers import BlockHeader
 from payouts.tron.transfer import build_transfer
@@ -78,7 +79,7 @@ def release(candidates: Sequence[Candidate], outlook: Outlook) -> list[Attempt]:
         payout.pk: payout
         for payout in timeline.locked(facts.keys())
         .select_related("creator")
-        .filter(status=PayoutStatus.SCHEDULED, due_at__lte=now)
+        .filter(MAY_GO, status=PayoutStatus.SCHEDULED, due_at__lte=now)
     }
     due = [rows[pk] for pk in facts if pk in rows]
     gate = _Gate.open(now, outlook, due)
@@ -355,7 +356,7 @@ def withdraw(attempts: QuerySet[Attempt], *, hold: HoldReason, detail: str) -> i
 def _withdraw(rows: Sequence[Attempt], *, hold: HoldReason | None, detail: str, at: datetime) -> None:
     if not rows:
         return
-    _take_back(rows)
+    take_back(rows)
     timeline.move(
         [
             timeline.Step(
@@ -373,7 +374,7 @@ def _withdraw(rows: Sequence[Attempt], *, hold: HoldReason | None, detail: str, 
     )
 
 
-def _take_back(rows: Sequence[Attempt]) -> None:
+def take_back(rows: Sequence[Attempt]) -> None:
     """The attempts are locked and prepared: end them, void their money, give their windows back."""
     pks = [attempt.pk for attempt in rows]
     changed = Attempt.objects.filter(pk__in=pks, state=AttemptState.PREPARED).update(
@@ -399,7 +400,7 @@ def cancel(payout: Payout, *, actor: User, reason: str) -> Payout:
     if locked.status not in open_states or landing:
         raise NotCancellable({"status": locked.public_status})
     if prepared:
-        _take_back(prepared)
+        take_back(prepared)
     at = clock.now()
     timeline.move(
         [
@@ -419,7 +420,7 @@ def cancel(payout: Payout, *, actor: User, reason: str) -> Payout:
 
 @commits.atomic("hold")
 def hold(
-    payouts: QuerySet[Payout], reason: HoldReason, *, detail: str = "", until: datetime | None = None
+    payouts: QuerySet[Payout], reason: HoldReason | None, *, detail: str = "", until: datetime | None = None
 ) -> int:
-    """Say why these scheduled payouts don't go now, and not before when they are looked at again."""
+    """Say why these scheduled payouts don't go now, and not before when they are looked at again. None: nothing."""
     return timeline.hold(payouts, reason, detail=detail, until=until)

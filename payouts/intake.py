@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,8 +17,10 @@ from payouts.approvals import requests
 from payouts.models.approval import ApprovalRequest
 from payouts.models.batch import PayoutBatch
 from payouts.models.payout import HoldReason, Payout, PayoutStatus
+from payouts.models.slot import PayoutSlot
 from payouts.order import PayoutOrder
 from payouts.refusals import Desk
+from payouts.slots import joining
 from routers.selection import RouterDecision
 
 RELEASE_TASK = "payouts.tasks.release"
@@ -125,7 +127,10 @@ def _accept(
     decided: Sequence[tuple[PayoutOrder, RouterDecision]], desk: Desk, origin: _Origin
 ) -> list[Payout]:
     """Write the payouts and what tells of them, in as many statements for a hundred as for one."""
-    payouts = Payout.objects.bulk_create(_row(order, decision, desk, origin) for order, decision in decided)
+    slots = _slots((order for order, _ in decided), origin)
+    payouts = Payout.objects.bulk_create(
+        _row(order, decision, desk, origin, slots.get(order.batch_type)) for order, decision in decided
+    )
     timeline.record(
         [
             (
@@ -148,14 +153,24 @@ def _accept(
     return payouts
 
 
-def _row(order: PayoutOrder, decision: RouterDecision, desk: Desk, origin: _Origin) -> Payout:
-    due_at = schedule.next_slot(order.batch_type, origin.at)
+def _slots(orders: Iterable[PayoutOrder], origin: _Origin) -> dict[str, PayoutSlot | None]:
+    """By batch type. What people must agree to first joins its slot when they have."""
+    if origin.approval is not None:
+        return {}
+    return {batch_type: joining.join(batch_type, origin.at) for batch_type in {o.batch_type for o in orders}}
+
+
+def _row(
+    order: PayoutOrder, decision: RouterDecision, desk: Desk, origin: _Origin, slot: PayoutSlot | None
+) -> Payout:
+    due_at = slot.due_at if slot is not None else schedule.next_slot(order.batch_type, origin.at)
     return Payout(
         creator=origin.creator,
         batch=origin.batch,
+        slot=slot,
         approval=origin.approval,
         status=PayoutStatus.SCHEDULED if origin.approval is None else PayoutStatus.AWAITING_APPROVAL,
-        hold_reason=desk.hold(order, due_at) if origin.approval is None else HoldReason.APPROVAL,
+        hold_reason=desk.hold(order, slot) if origin.approval is None else HoldReason.APPROVAL,
         recipient_address=order.recipient_address,
         amount=order.amount,
         reason=order.reason,

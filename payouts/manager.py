@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from payouts import adoption, execution, intake, resolution, settlement
 from payouts.approvals import deciding, many
+from payouts.slots import stopping
 
 
 class PayoutManager:
@@ -20,6 +21,11 @@ class PayoutManager:
     approve_many = staticmethod(many.approve_many)
     reject = staticmethod(deciding.reject)
     reject_many = staticmethod(many.reject_many)
+
+    # What people do to a slot of the schedule
+    pause_slot = staticmethod(stopping.pause)
+    resume_slot = staticmethod(stopping.resume)
+    cancel_slot = staticmethod(stopping.cancel)
 
     # On its way out
     release = staticmethod(execution.release)

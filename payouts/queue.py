@@ -20,6 +20,7 @@ from payouts.conditions import Conditions, Lost
 from payouts.doors import Doors
 from payouts.headroom import Slots, claim_of
 from payouts.models.payout import HoldReason, Payout, PayoutStatus
+from payouts.slots import gate
 from routers import limits, policy
 from routers.breakers import PROBE_AMOUNT
 from routers.policy import Policies
@@ -57,7 +58,7 @@ class Picked:
 
 
 def due(now: datetime) -> QuerySet[Payout]:
-    return Payout.objects.filter(status=PayoutStatus.SCHEDULED, due_at__lte=now)
+    return Payout.objects.filter(gate.MAY_GO, status=PayoutStatus.SCHEDULED, due_at__lte=now)
 
 
 def pick(now: datetime, usdt: int) -> Picked:

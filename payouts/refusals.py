@@ -42,8 +42,10 @@ from payouts.models.payout import (
     PayoutStatus,
     Priority,
 )
+from payouts.models.slot import PayoutSlot
 from payouts.order import PayoutOrder
 from payouts.screened import Refused
+from payouts.slots import joining
 from payouts.tron import addresses
 from payouts.tron.networks import NETWORKS
 from routers import limits, policy, selection, standing
@@ -143,12 +145,12 @@ class Desk:
         screened.refuse_listed(order, self.refused)
         return decision
 
-    def hold(self, order: PayoutOrder, due_at: datetime) -> HoldReason | None:
-        """Why an accepted order doesn't go at once."""
+    def hold(self, order: PayoutOrder, slot: PayoutSlot | None) -> HoldReason | None:
+        """Why an accepted order, which goes with this slot, doesn't go at once."""
         found = screened.refusal(order.recipient_address, self.look)
-        if found is not None and (found[0] == HoldReason.SCREENING or due_at <= self.at):
+        if found is not None and (found[0] == HoldReason.SCREENING or slot is None):
             return found[0]
-        return HoldReason.SLOT if due_at > self.at else None
+        return joining.hold_of(slot)
 
     def replaced(self, order: PayoutOrder) -> Payout | None:
         """The payout that this order replaces, once `decide` has accepted it."""

@@ -15,6 +15,7 @@ from payouts.models.attempt import Attempt, AttemptState
 from payouts.models.chain import ChainState
 from payouts.models.payout import HoldReason, Payout
 from payouts.preflight import Preflight, Refused
+from payouts.slots import running
 from payouts.tron.errors import NodeError
 from routers import breakers
 from routers.models import BreakerState
@@ -36,6 +37,7 @@ def _round() -> int:
     breakers.sweep()
     withdraw_unsigned()
     now = clock.now()
+    running.turn(now)
     if not queue.due(now).exists():
         return 0
     state = chain.state()

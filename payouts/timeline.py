@@ -38,7 +38,7 @@ class StateConflict(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One payout's next state. `changes` are further columns: due_at, retries, failure_code, failure_message."""
+    """One payout's next state. `changes` are further columns: due_at, slot_id, retries, failure_code and _message."""
 
     payout: Payout
     to: PayoutStatus
@@ -101,9 +101,9 @@ def record(steps: Iterable[tuple[Step, str]], *, actor: User | str) -> None:
 
 
 def hold(
-    payouts: QuerySet[Payout], reason: HoldReason, *, detail: str = "", until: datetime | None = None
+    payouts: QuerySet[Payout], reason: HoldReason | None, *, detail: str = "", until: datetime | None = None
 ) -> int:
-    """Write down why scheduled payouts don't go; those that already say so are left alone.
+    """Write down why scheduled payouts don't go (None: nothing holds them now); those that say so are left alone.
 
     As many statements for all of them as for one. Clients hear of it once per reason that they can tell apart.
     """
@@ -129,7 +129,7 @@ def hold(
             [*parameters, reason, until, reason, until, reason, detail[:500]],
         )
     )
-    news = [row for row in rows if public_hold(row.was) != public_hold(reason)]
+    news = [row for row in rows if reason is not None and public_hold(row.was) != public_hold(reason)]
     prefetch_related_objects(news, "creator")
     outbox.emit_many(
         _message("payout.held", Step(payout=row, to=PayoutStatus.SCHEDULED, hold=reason)) for row in news
@@ -146,6 +146,7 @@ def _update(steps: Sequence[Step], at: datetime) -> int:
             step.to,
             step.hold,
             step.changes.get("due_at", step.payout.due_at),
+            step.changes.get("slot_id", step.payout.slot_id),
             step.changes.get("retries", step.payout.retries),
             step.changes.get("failure_code", step.payout.failure_code),
             step.changes.get("failure_message", step.payout.failure_message),
@@ -157,12 +158,12 @@ def _update(steps: Sequence[Step], at: datetime) -> int:
         cursor.execute(
             """
             UPDATE payouts_payout AS payout
-            SET status = step.after, hold_reason = step.hold, due_at = step.due_at, retries = step.retries,
-                failure_code = step.code, failure_message = step.message, ended_at = step.ended_at,
-                version = payout.version + 1
+            SET status = step.after, hold_reason = step.hold, due_at = step.due_at, slot_id = step.slot,
+                retries = step.retries, failure_code = step.code, failure_message = step.message,
+                ended_at = step.ended_at, version = payout.version + 1
             FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
-                        %s::smallint[], %s::text[], %s::text[], %s::timestamptz[])
-                AS step (id, version, before, after, hold, due_at, retries, code, message, ended_at)
+                        %s::bigint[], %s::smallint[], %s::text[], %s::text[], %s::timestamptz[])
+                AS step (id, version, before, after, hold, due_at, slot, retries, code, message, ended_at)
             WHERE payout.id = step.id AND payout.version = step.version AND payout.status = step.before
             """,
             [[_plain(value) for value in column] for column in zip(*rows, strict=True)],

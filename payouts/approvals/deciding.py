@@ -7,7 +7,6 @@ what the ones before have done, and cancelling waits its turn.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
@@ -18,12 +17,14 @@ from lucid_payments.api import errors
 from lucid_payments.audit import log
 from lucid_payments.backoffice import acts
 from lucid_payments.backoffice.policy import Verdict
-from payouts import schedule, timeline
+from payouts import timeline
 from payouts.approvals import checks, content, requests
 from payouts.approvals.errors import Refused
 from payouts.approvals.telling import APPROVERS
 from payouts.models.approval import Approval, ApprovalRequest, Decision, RequestState
-from payouts.models.payout import BatchType, HoldReason, Payout, PayoutStatus
+from payouts.models.payout import Payout, PayoutStatus
+from payouts.models.slot import PayoutSlot
+from payouts.slots import joining
 
 RELEASE_TASK: Final = "payouts.tasks.release"
 SHORTEST_REASON: Final = 10
@@ -104,7 +105,11 @@ def approve(
     if number == request.needed:
         at = clock.now()
         requests.end(request, RequestState.APPROVED, at)
-        timeline.move([_scheduled(payout, at, number) for payout in payouts], actor=actor, at=at)
+        # Only now: a slot that passed, or was cancelled, while people were awaited isn't theirs.
+        slots = {kind: joining.join(kind, at) for kind in {payout.batch_type for payout in payouts}}
+        timeline.move(
+            [_scheduled(payout, slots[payout.batch_type], number) for payout in payouts], actor=actor, at=at
+        )
         nudge.after_commit(RELEASE_TASK)
     return request
 
@@ -165,17 +170,13 @@ def _require(verdict: Verdict) -> None:
         raise Refused("not_allowed", verdict.reason)
 
 
-def _scheduled(payout: Payout, at: datetime, approvals: int) -> timeline.Step:
-    """A slot that passed while people were awaited is over: the next one is its slot."""
-    due_at = payout.due_at
-    if payout.batch_type != BatchType.IMMEDIATE and due_at <= at:
-        due_at = schedule.next_slot(payout.batch_type, at)
+def _scheduled(payout: Payout, slot: PayoutSlot | None, approvals: int) -> timeline.Step:
     return timeline.Step(
         payout=payout,
         to=PayoutStatus.SCHEDULED,
-        hold=HoldReason.SLOT if due_at > at else None,
+        hold=joining.hold_of(slot),
         detail=f"{approvals} approval{'s' if approvals > 1 else ''}",
-        changes={"due_at": due_at},
+        changes={} if slot is None else {"due_at": slot.due_at, "slot_id": slot.pk},
     )
 
 

@@ -24,6 +24,7 @@ from payouts.models.ledger import LedgerAccount, LedgerTransfer
 from payouts.models.paid import PaidHour
 from payouts.models.payout import Payout, PayoutTransition
 from payouts.models.reconciliation import ReconciliationCase, ReconciliationRun
+from payouts.models.slot import PayoutSlot, SlotState
 from payouts.models.tally import Tally, TallyChange
 from payouts.models.unusual import LargestOfDay, UnusualAmount
 from payouts.models.work import WorkEvent, WorkKind
@@ -54,6 +55,7 @@ __all__ = [
     "PaidHour",
     "Payout",
     "PayoutBatch",
+    "PayoutSlot",
     "PayoutTransition",
     "PoolKind",
     "RecipientKind",
@@ -64,6 +66,7 @@ __all__ = [
     "RunState",
     "RunStep",
     "SignerState",
+    "SlotState",
     "Tally",
     "TallyChange",
     "Treasury",

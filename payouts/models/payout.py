@@ -134,6 +134,15 @@ class Payout(models.Model):
     batch_type = models.CharField(max_length=10, choices=BatchType, default=BatchType.IMMEDIATE)
     on_limit = models.CharField(max_length=6, choices=OnLimit, default=OnLimit.HOLD)
     batch = models.ForeignKey("payouts.PayoutBatch", models.PROTECT, null=True, related_name="payouts")
+    slot = models.ForeignKey(
+        "payouts.PayoutSlot",
+        models.PROTECT,
+        null=True,
+        db_index=False,
+        editable=False,
+        related_name="payouts",
+        help_text="whose batch it goes with; NULL: at once, or not before its approvals",
+    )
     approval = models.ForeignKey(
         "payouts.ApprovalRequest",
         models.PROTECT,
@@ -192,6 +201,12 @@ class Payout(models.Model):
             ),
             models.Index(
                 fields=("approval", "id"), name="payout_by_approval", condition=Q(approval__isnull=False)
+            ),
+            models.Index(
+                fields=("slot", "status"),
+                include=("amount", "hold_reason"),
+                name="payout_by_slot",
+                condition=Q(slot__isnull=False),
             ),
             # Addresses that were paid, by the ends that people look at.
             models.Index(

@@ -17,10 +17,11 @@ from django.conf import settings
 from pytest_django import Settings
 
 from lucid_payments import nudge, seam
+from lucid_payments.events.models import Event
 from lucid_payments.seam import POINTS, STEPS
 from payouts import devnet_clock, ledger, watching
 from payouts.manager import PayoutManager
-from payouts.models import Alarm, Attempt, OrphanSignature, Payout, SignerState
+from payouts.models import Alarm, Attempt, OrphanSignature, Payout, PayoutSlot, SignerState
 from payouts.models.payout import HoldReason
 from payouts.release import release_due
 from payouts.sending import send_due
@@ -184,11 +185,29 @@ def _cancel(payout: Payout, world: World) -> None:
         PayoutManager.cancel(payout, actor=world.service, reason="not wanted any more")
 
 
+def scheduled(world: World, mortality: Mortality) -> None:
+    """Two go with the next hour's slot, which is opened and ended once, whatever dies over it."""
+    for to in RECIPIENTS[:2]:
+        world.create(to=to, batch_type="HOURLY")
+    world.pass_by(3600)
+    mortality.settle(world)
+    mortality.round(world)
+    all_is_well(world)
+    slot = PayoutSlot.objects.get()
+    assert (slot.state, slot.confirmed_payouts, slot.confirmed_amount) == ("done", 2, 10 * USDT)
+    assert (
+        Event.objects.filter(type="slot.opened").count()
+        == Event.objects.filter(type="slot.ended").count()
+        == 1
+    )
+
+
 # What the dead rule asks and writes.
 BURIAL = ("walletsolidity.gettransactioninfobyid", "walletsolidity.gettransactionbyid", "absence", "dead")
 STORIES: dict[str, Story] = {
     "cancel": cancelled,
     "inflow": topped_up,
+    "slots": scheduled,
     "hold": held,
     "withdraw": withdrawn,
     "take_out": reorganised,

@@ -17,11 +17,12 @@ from lucid_payments.events.models import Event, WebhookEndpoint
 from payouts.approvals import requests
 from payouts.approvals.content import content_hash
 from payouts.manager import PayoutManager
-from payouts.models import Approval, ApprovalRequest, Payout, PayoutBatch, PayoutTransition
+from payouts.models import Approval, ApprovalRequest, Payout, PayoutBatch, PayoutSlot, PayoutTransition
 from payouts.models.payout import HoldReason
 from payouts.order import PayoutOrder
 from payouts.release import release_due
 from payouts.sending import send_due
+from payouts.slots import running
 from routers import breakers, killswitch
 from routers.models import Breaker, KillSwitch, LimitWindow
 from tests.payouts.flow.world import RECIPIENTS, USDT, World
@@ -164,6 +165,46 @@ def failing(world: World, payout: Payout) -> None:
     send_due()
 
 
+def in_the_next_hour(world: World) -> Payout:
+    return world.create(batch_type="HOURLY")
+
+
+def its_slot(world: World) -> int:
+    slot = in_the_next_hour(world).slot
+    assert slot is not None
+    return slot.pk
+
+
+def slot_opened(world: World) -> Act:
+    payout = in_the_next_hour(world)
+    clock.freeze(payout.due_at)
+    return lambda: running.open_due(payout.due_at)
+
+
+def slot_ended(world: World) -> Act:
+    payout = in_the_next_hour(world)
+    clock.freeze(payout.due_at)
+    running.open_due(payout.due_at)
+    PayoutManager.cancel(payout, actor=world.service, reason="not wanted")
+    return lambda: running.end_what_is_over(payout.due_at)
+
+
+def slot_paused(world: World) -> Act:
+    slot = its_slot(world)
+    return lambda: PayoutManager.pause_slot(slot, actor=administrators()[0], reason="to be sure")
+
+
+def slot_resumed(world: World) -> Act:
+    slot = its_slot(world)
+    PayoutManager.pause_slot(slot, actor=administrators()[0], reason="to be sure")
+    return lambda: PayoutManager.resume_slot(slot, actor=administrators()[0], reason="all is well")
+
+
+def slot_cancelled(world: World) -> Act:
+    slot = its_slot(world)
+    return lambda: PayoutManager.cancel_slot(slot, actor=administrators()[0], reason="not wanted")
+
+
 CHANGES = [
     ("payout.created", created),
     ("payout.held", held_from_the_start),
@@ -179,6 +220,11 @@ CHANGES = [
     ("batch.created", batch_created),
     ("batch.completed", batch_completed),
     ("batch.failed", batch_failed),
+    ("slot.opened", slot_opened),
+    ("slot.ended", slot_ended),
+    ("slot.paused", slot_paused),
+    ("slot.resumed", slot_resumed),
+    ("slot.cancelled", slot_cancelled),
     ("breaker.opened", breaker_opened),
     ("breaker.half_open", breaker_half_open),
     ("breaker.closed", breaker_closed),
@@ -218,6 +264,7 @@ def everything() -> dict[str, list[Any]]:
     return {
         "payouts": list(Payout.objects.order_by("pk").values_list("pk", "status", "hold_reason", "ended_at")),
         "batches": list(PayoutBatch.objects.order_by("pk").values_list("pk", "ended_at")),
+        "slots": list(PayoutSlot.objects.order_by("pk").values_list("pk", "state", "ended_at")),
         "breakers": list(Breaker.objects.order_by("pk").values_list("pk", "state")),
         "switches": list(KillSwitch.objects.order_by("pk").values_list("pk", "pulled")),
         "reached": list(LimitWindow.objects.exclude(reached_at=None).order_by("pk").values_list("pk")),

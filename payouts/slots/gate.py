@@ -1,0 +1,12 @@
+"""The gate that a slot is, for whoever looks for payouts that may go."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db.models import Q
+
+from payouts.models.slot import SlotState
+
+# What has a slot goes while that is open: not before, and not while people have stopped it.
+MAY_GO: Final = Q(slot=None) | Q(slot__state=SlotState.RELEASING)

@@ -1,0 +1,159 @@
+"""What people do to a slot: pause it, let it go on, call off what of it isn't signed.
+
+Reached through PayoutManager alone. Each holds the release's lock: no attempt is made between the look at a slot and
+its new state, and the next release sees that state. What a release has prepared already is taken back, in competition
+with the signer; whatever is signed runs to its end.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from lucid_payments import clock, locks, nudge
+from lucid_payments.accounts.models import User
+from lucid_payments.audit import log
+from payouts import execution, timeline
+from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
+from payouts.models.payout import HoldReason, Payout, PayoutStatus
+from payouts.models.slot import PayoutSlot, SlotState
+from payouts.slots import telling, totals
+
+RELEASE_TASK: Final = "payouts.tasks.release"
+PAUSABLE: Final = (SlotState.GATHERING, SlotState.RELEASING)
+CANCELLABLE: Final = (*PAUSABLE, SlotState.PAUSED)
+# A person is awaited already, whose answer isn't a slot's to cover up.
+_OTHERS_DECIDE: Final = (HoldReason.SCREENING, HoldReason.POSSIBLE_DUPLICATE)
+_PAUSED: Final = "Its slot is paused."
+_RESUMED: Final = "Its slot goes on."
+_CALLED_OFF: Final = "Its slot was cancelled."
+
+
+class SlotConflict(Exception):
+    """The slot isn't in a state for this any more; nothing was changed."""
+
+
+@transaction.atomic
+def pause(pk: int, *, actor: User, reason: str, request_id: str = "") -> int:
+    """Nothing of it goes until it is resumed; answers how many prepared attempts were taken back.
+
+    Raises SlotConflict, and PayoutSlot.DoesNotExist.
+    """
+    slot = _lock(pk, PAUSABLE)
+    telling.move(
+        slot,
+        SlotState.PAUSED,
+        stopped_at=clock.now(),
+        stopped_by=actor.get_username(),
+        stopped_because=reason,
+    )
+    prepared = Attempt.objects.filter(payout__slot=slot)
+    withdrawn = execution.withdraw(prepared, hold=HoldReason.PAUSED, detail=_PAUSED)
+    hold_waiting(slot)
+    _tell("slot.paused", slot, actor, {"reason": reason, "withdrawn": withdrawn}, request_id)
+    return withdrawn
+
+
+@transaction.atomic
+def resume(pk: int, *, actor: User, reason: str, request_id: str = "") -> PayoutSlot:
+    """It gathers again, or goes now if its time has come. Raises as `pause` does."""
+    slot = _lock(pk, (SlotState.PAUSED,))
+    now = clock.now()
+    gathers = slot.due_at > now
+    if gathers:
+        telling.move(slot, SlotState.GATHERING)
+    else:
+        telling.move(slot, SlotState.RELEASING, opened_at=slot.opened_at or now)
+    held = Payout.objects.filter(slot=slot, hold_reason=HoldReason.PAUSED)
+    execution.hold(held, HoldReason.SLOT if gathers else None, detail=_RESUMED)
+    _tell("slot.resumed", slot, actor, {"reason": reason}, request_id)
+    nudge.after_commit(RELEASE_TASK)
+    return slot
+
+
+@transaction.atomic
+def cancel(pk: int, *, actor: User, reason: str, request_id: str = "") -> int:
+    """Call off what of it isn't signed, for ever; answers how many payouts. Nobody joins it any more.
+
+    What is signed runs to its end; where that doesn't pay, the payout is called off too, instead of tried again.
+    Raises as `pause` does.
+    """
+    slot = _lock(pk, CANCELLABLE)
+    now = clock.now()
+    telling.move(
+        slot, SlotState.CANCELLED, stopped_at=now, stopped_by=actor.get_username(), stopped_because=reason
+    )
+    prepared = list(
+        Attempt.objects.select_for_update(of=("self",))
+        .filter(payout__slot=slot, state=AttemptState.PREPARED)
+        .order_by("pk")
+    )
+    ours = Q(status=PayoutStatus.SCHEDULED) | Q(pk__in=[attempt.payout_id for attempt in prepared])
+    payouts = _unsigned(Payout.objects.filter(ours, slot=slot))
+    if prepared:
+        execution.take_back(prepared)
+    _call_off(payouts, reason, actor, now)
+    _tell("slot.cancelled", slot, actor, {"reason": reason, "cancelled": len(payouts)}, request_id)
+    return len(payouts)
+
+
+@transaction.atomic
+def call_off_what_came_back(slot: PayoutSlot, now: datetime) -> int:
+    """What was signed when the slot was cancelled, and hasn't paid: it isn't tried again."""
+    back = Payout.objects.filter(slot=slot, slot__state=SlotState.CANCELLED, status=PayoutStatus.SCHEDULED)
+    if not back.exists():
+        return 0
+    payouts = _unsigned(back)
+    _call_off(payouts, slot.stopped_because, timeline.SYSTEM, now)
+    return len(payouts)
+
+
+def hold_waiting(slot: PayoutSlot) -> None:
+    """What waits with a paused slot says so, also what was on its way when it was paused and came back since."""
+    waiting = Payout.objects.filter(slot=slot, slot__state=SlotState.PAUSED, status=PayoutStatus.SCHEDULED)
+    waiting = waiting.exclude(hold_reason__in=(HoldReason.PAUSED, *_OTHERS_DECIDE))
+    if waiting.exists():
+        execution.hold(waiting, HoldReason.PAUSED, detail=_PAUSED)
+
+
+def _lock(pk: int, states: tuple[SlotState, ...]) -> PayoutSlot:
+    """The release's lock and the slot's: after whoever is joining it, and before whoever would be next."""
+    locks.hold(locks.AdvisoryLock.RELEASE)
+    slot = PayoutSlot.objects.select_for_update().get(pk=pk)
+    if slot.state not in states:
+        raise SlotConflict(f"It is {slot.get_state_display().lower()}.")
+    return slot
+
+
+def _unsigned(payouts: QuerySet[Payout]) -> list[Payout]:
+    """These payouts locked, without those that a signed attempt may still pay, or has."""
+    locked = timeline.locked(payouts.values_list("pk", flat=True)).select_related("creator")
+    rows = list(locked.filter(status__in=(PayoutStatus.SCHEDULED, PayoutStatus.RELEASED)))
+    signed = Attempt.objects.filter(payout__in=rows, state__in=(*UNRESOLVED, AttemptState.SUCCEEDED))
+    landing = set(signed.values_list("payout_id", flat=True))
+    return [payout for payout in rows if payout.pk not in landing]
+
+
+def _call_off(payouts: list[Payout], reason: str, actor: User | str, at: datetime) -> None:
+    failure = {
+        "failure_code": execution.CANCELLED,
+        "failure_message": f"Cancelled: {_CALLED_OFF[:-1].lower()}"[:300],
+    }
+    timeline.move(
+        [
+            timeline.Step(
+                payout=payout, to=PayoutStatus.CANCELLED, detail=f"{_CALLED_OFF} {reason}", changes=failure
+            )
+            for payout in payouts
+        ],
+        actor=actor,
+        at=at,
+    )
+
+
+def _tell(action: str, slot: PayoutSlot, actor: User, details: dict[str, Any], request_id: str) -> None:
+    log.record(action, actor=actor, subject=slot, details=details, request_id=request_id)
+    telling.emit(action, [slot], totals.of([slot]))
