@@ -30,6 +30,8 @@ class AdvisoryLock(IntEnum):
     LISTS = 9
     RESCREEN = 10
     LIST_FETCH = 11
+    # Held by a monthly run that draws its line; shared by who reports sessions and who creates payouts for them.
+    MONTH = 12
     BOOTSTRAP = 20
 
 
@@ -38,6 +40,13 @@ def hold(lock: AdvisoryLock) -> None:
     _require_transaction()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_SPACE, lock])
+
+
+def hold_shared(lock: AdvisoryLock) -> None:
+    """Wait for who holds `lock`, together with others who hold it like this, and hold it until the transaction ends."""
+    _require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [_SPACE, lock])
 
 
 def try_hold(lock: AdvisoryLock) -> bool:

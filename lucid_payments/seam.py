@@ -69,6 +69,10 @@ STEPS: Final = {
     "solid_scan": "the commit of how far solid blocks are read",
     "orphan": "the commit of what became of a signature without a payout",
     "unlock": "the commit that unlocks the signer",
+    # The monthly distribution
+    "draw_line": "the commit of the line between what a run sees and what it doesn't",
+    "freeze": "the commit of a run's inputs and entitlements",
+    "compute": "the commit of a run's shares",
 }  # fmt: skip
 POINTS: Final = tuple(f"{step}.{moment}" for step in STEPS for moment in ("before", "after"))
 

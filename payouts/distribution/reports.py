@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
+from lucid_payments import locks
 from lucid_payments.accounts.models import User
 from lucid_payments.api import json_format
 from lucid_payments.api.errors import EventConflict
@@ -49,6 +50,9 @@ def take(
 
     Raises EventConflict, with nothing written, for an id that was used before for something else.
     """
+    if kind == WorkKind.SESSION_COMPLETED:
+        # A monthly run that draws its line sees this report or doesn't.
+        locks.hold_shared(locks.AdvisoryLock.MONTH)
     rows = [{**dict.fromkeys(_COLUMNS), **one, "digest": _digest(kind, one)} for one in facts]
     digests = _once(rows)
     first = {row["event_id"]: row for row in reversed(rows)}

@@ -12,6 +12,22 @@ APPEND_ONLY = (
     "payouts_runapproval",
 )
 HOLD = """
+-- Over the period, the inputs, the parameters and every entitlement, in the order of payment.
+CREATE FUNCTION distribution_run_hash(asked bigint) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT encode(sha256(convert_to('lucid/distribution-run/v1'
+        || E'\\n' || run.period || ' ' || extract(epoch FROM run.starts_at)::bigint || ' '
+        || extract(epoch FROM run.cut_off)::bigint
+        || E'\\n' || run.seed_block || ' ' || run.seed
+        || E'\\n' || run.inputs || ' ' || run.inputs_hash
+        || E'\\n' || run.computation || ' ' || run.pool_kind || ' ' || run.pool_amount || ' '
+        || run.minimum || ' ' || run.pool
+        || (SELECT coalesce(string_agg(E'\\n' || line.kind || ':' || line.recipient || ' ' || line.credits || ' '
+                || line.share || ' ' || line.carried_in || ' ' || line.amount || ' ' || line.router_type || ' '
+                || line.address || ' ' || line.outcome || ' ' || line.outcome_reason, '' ORDER BY line.rank), '')
+            FROM payouts_entitlement AS line WHERE line.run_id = run.id), 'UTF8')), 'hex')
+    FROM payouts_distributionrun AS run WHERE run.id = asked
+$$;
+
 CREATE FUNCTION run_approvals(asked bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
     SELECT count(DISTINCT given.approver_id) FROM payouts_runapproval AS given
     JOIN payouts_distributionrun AS run ON run.id = given.run_id AND run.run_hash = given.run_hash
@@ -26,15 +42,16 @@ BEGIN
     IF (NEW.id, NEW.period, NEW.starts_at, NEW.cut_off)
         IS DISTINCT FROM (OLD.id, OLD.period, OLD.starts_at, OLD.cut_off)
         OR OLD.state <> 'draft' AND
-            (NEW.seed, NEW.seed_block, NEW.inputs, NEW.adjustments, NEW.paid_by_rule, NEW.inputs_hash)
+            (NEW.seed, NEW.seed_block, NEW.inputs, NEW.adjustments, NEW.paid_by_themselves, NEW.inputs_hash,
+             NEW.recipients, NEW.credits, NEW.carried_in)
             IS DISTINCT FROM
-            (OLD.seed, OLD.seed_block, OLD.inputs, OLD.adjustments, OLD.paid_by_rule, OLD.inputs_hash)
+            (OLD.seed, OLD.seed_block, OLD.inputs, OLD.adjustments, OLD.paid_by_themselves, OLD.inputs_hash,
+             OLD.recipients, OLD.credits, OLD.carried_in)
+        OR OLD.seen_up_to IS NOT NULL AND NEW.seen_up_to IS DISTINCT FROM OLD.seen_up_to
         OR OLD.state NOT IN ('draft', 'frozen', 'computed') AND
-            (NEW.pool_kind, NEW.pool_amount, NEW.pool_by_id, NEW.minimum, NEW.recipients, NEW.credits, NEW.pool,
-             NEW.carried_in, NEW.run_hash)
+            (NEW.computation, NEW.pool_kind, NEW.pool_amount, NEW.pool_by_id, NEW.minimum, NEW.pool, NEW.run_hash)
             IS DISTINCT FROM
-            (OLD.pool_kind, OLD.pool_amount, OLD.pool_by_id, OLD.minimum, OLD.recipients, OLD.credits, OLD.pool,
-             OLD.carried_in, OLD.run_hash)
+            (OLD.computation, OLD.pool_kind, OLD.pool_amount, OLD.pool_by_id, OLD.minimum, OLD.pool, OLD.run_hash)
     THEN
         RAISE EXCEPTION 'run %: what was frozen and approved stays', OLD.period
             USING ERRCODE = 'insufficient_privilege';
@@ -62,7 +79,9 @@ DECLARE
     asked payouts_distributionrun;
 BEGIN
     SELECT * INTO asked FROM payouts_distributionrun WHERE id = NEW.run_id FOR UPDATE;
-    IF asked.state <> 'computed' OR asked.run_hash <> NEW.run_hash THEN
+    IF asked.state <> 'computed' OR asked.run_hash <> NEW.run_hash
+        OR NEW.run_hash IS DISTINCT FROM distribution_run_hash(NEW.run_id)
+    THEN
         RAISE EXCEPTION 'run %: that is not what it is now', asked.period USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.approver_id = asked.pool_by_id THEN
@@ -77,34 +96,40 @@ END $$;
 CREATE TRIGGER payouts_runapproval_checked BEFORE INSERT ON payouts_runapproval
     FOR EACH ROW EXECUTE FUNCTION check_run_approval();
 
--- Entitlements come and go while a run is computed, and at no other time.
-CREATE FUNCTION check_run_is_open(asked bigint) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM payouts_distributionrun WHERE id = asked AND state IN ('frozen', 'computed')) THEN
-        RAISE EXCEPTION 'run %: its entitlements stay', asked USING ERRCODE = 'insufficient_privilege';
-    END IF;
-END $$;
+-- Entitlements come with the freeze and never go; shares are theirs to change until they are approved.
 CREATE FUNCTION keep_new_entitlements() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM check_run_is_open(run_id) FROM (SELECT DISTINCT run_id FROM came) AS runs;
+    IF EXISTS (
+        SELECT FROM came JOIN payouts_distributionrun AS run ON run.id = came.run_id WHERE run.state <> 'draft'
+    ) THEN
+        RAISE EXCEPTION 'entitlements come with the freeze' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER payouts_entitlement_comes AFTER INSERT ON payouts_entitlement
     REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION keep_new_entitlements();
-CREATE FUNCTION keep_old_entitlements() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM check_run_is_open(run_id) FROM (SELECT DISTINCT run_id FROM gone) AS runs;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER payouts_entitlement_goes AFTER DELETE ON payouts_entitlement
-    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION keep_old_entitlements();
-CREATE TRIGGER payouts_entitlement_stays BEFORE UPDATE ON payouts_entitlement FOR EACH ROW
-    WHEN ((OLD.run_id, OLD.kind, OLD.recipient, OLD.sessions, OLD.megabytes, OLD.credits, OLD.share, OLD.carried_in,
-           OLD.amount, OLD.rank, OLD.router_type, OLD.address, OLD.outcome, OLD.outcome_reason)
+CREATE TRIGGER payouts_entitlement_frozen_stays BEFORE UPDATE ON payouts_entitlement FOR EACH ROW
+    WHEN ((OLD.run_id, OLD.kind, OLD.recipient, OLD.sessions, OLD.megabytes, OLD.credits, OLD.carried_in, OLD.rank,
+           OLD.router_type, OLD.address)
           IS DISTINCT FROM
-          (NEW.run_id, NEW.kind, NEW.recipient, NEW.sessions, NEW.megabytes, NEW.credits, NEW.share, NEW.carried_in,
-           NEW.amount, NEW.rank, NEW.router_type, NEW.address, NEW.outcome, NEW.outcome_reason))
+          (NEW.run_id, NEW.kind, NEW.recipient, NEW.sessions, NEW.megabytes, NEW.credits, NEW.carried_in, NEW.rank,
+           NEW.router_type, NEW.address))
     EXECUTE FUNCTION refuse_other_intent();
+CREATE FUNCTION keep_computed_entitlement() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM payouts_distributionrun WHERE id = OLD.run_id AND state IN ('frozen', 'computed')
+    ) THEN
+        RAISE EXCEPTION 'entitlement %: what was approved stays', OLD.id USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER payouts_entitlement_computed_stays BEFORE UPDATE ON payouts_entitlement FOR EACH ROW
+    WHEN ((OLD.share, OLD.amount, OLD.outcome, OLD.outcome_reason)
+          IS DISTINCT FROM (NEW.share, NEW.amount, NEW.outcome, NEW.outcome_reason))
+    EXECUTE FUNCTION keep_computed_entitlement();
+CREATE TRIGGER payouts_entitlement_stays BEFORE DELETE ON payouts_entitlement
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER payouts_entitlement_table_stays BEFORE TRUNCATE ON payouts_entitlement
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
@@ -148,18 +173,19 @@ LET_GO = """
 DROP TRIGGER payouts_chunk_checked ON payouts_chunk;
 DROP TRIGGER payouts_entitlement_table_stays ON payouts_entitlement;
 DROP TRIGGER payouts_entitlement_stays ON payouts_entitlement;
-DROP TRIGGER payouts_entitlement_goes ON payouts_entitlement;
+DROP TRIGGER payouts_entitlement_computed_stays ON payouts_entitlement;
+DROP TRIGGER payouts_entitlement_frozen_stays ON payouts_entitlement;
 DROP TRIGGER payouts_entitlement_comes ON payouts_entitlement;
 DROP TRIGGER payouts_runapproval_checked ON payouts_runapproval;
 DROP TRIGGER payouts_distributionrun_table_stays ON payouts_distributionrun;
 DROP TRIGGER payouts_distributionrun_stays ON payouts_distributionrun;
 DROP FUNCTION check_chunk();
-DROP FUNCTION keep_old_entitlements();
+DROP FUNCTION keep_computed_entitlement();
 DROP FUNCTION keep_new_entitlements();
-DROP FUNCTION check_run_is_open(bigint);
 DROP FUNCTION check_run_approval();
 DROP FUNCTION keep_run();
 DROP FUNCTION run_approvals(bigint);
+DROP FUNCTION distribution_run_hash(bigint);
 """
 
 

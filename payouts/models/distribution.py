@@ -69,17 +69,25 @@ class DistributionRun(models.Model):
     minimum = models.BigIntegerField(default=MINIMUM, help_text="below it an amount carries over")
 
     # As frozen.
+    seen_up_to = models.BigIntegerField(
+        null=True, help_text="the last reported event that it saw; what came later is a later run's"
+    )
     inputs = models.BigIntegerField(default=0, help_text="rows of work taken, corrections included")
     adjustments = models.BigIntegerField(
         default=0, help_text="of them late, or taking back what was corrected"
     )
-    paid_by_rule = models.BigIntegerField(default=0, help_text="sessions left out, since a payout names them")
+    paid_by_themselves = models.BigIntegerField(
+        default=0, help_text="rows left out, since a payout names their session"
+    )
     inputs_hash = models.CharField(max_length=64, blank=True)
-    # As computed.
     recipients = models.IntegerField(default=0)
     credits = models.BigIntegerField(default=0)
-    pool = models.BigIntegerField(default=0, help_text="what is shared: the sum of all shares")
     carried_in = models.BigIntegerField(default=0, help_text="what earlier runs carried or held")
+    # As computed.
+    computation = models.SmallIntegerField(
+        default=0, help_text="1, 2, …: approvals of an earlier one count no more"
+    )
+    pool = models.BigIntegerField(default=0, help_text="what is shared: the sum of all shares")
     run_hash = models.CharField(max_length=64, blank=True, help_text="what approvals bind to")
 
     scheduled_for = models.DateTimeField(null=True)
@@ -173,6 +181,7 @@ class Outcome(models.TextChoices):
 class EntitlementState(models.TextChoices):
     """How an entitlement stands by now."""
 
+    FROZEN = "frozen", "Not computed yet"
     DUE = "due", "Due"
     HELD = "held", "Held"
     PAID = "paid", "Paid"
@@ -184,7 +193,7 @@ class LineHold(models.TextChoices):
     """Why an entitlement isn't paid now."""
 
     NO_WALLET = "no_wallet", "No wallet"
-    NOT_REGISTERED = "not_registered", "Not registered here"
+    NOT_REGISTERED = "not_registered", "Not registered here, or disabled"
     NODE_INACTIVE = "node_inactive", "Node not active"
     KYC = "kyc", "Not verified"
     ATTESTATION = "attestation", "No attestation that allows it"
@@ -197,7 +206,9 @@ class LineHold(models.TextChoices):
 
 
 class Entitlement(models.Model):
-    """What one recipient gets of one run. The first half is what was approved and never changes; the second is how far
+    """What one recipient gets of one run.
+
+    First what was frozen, which never changes; then what was computed, which stays once it is approved; then how far
     its payment has come.
     """
 
@@ -207,16 +218,17 @@ class Entitlement(models.Model):
     sessions = models.BigIntegerField()
     megabytes = models.DecimalField(max_digits=24, decimal_places=6)
     credits = models.BigIntegerField()
-    share = models.BigIntegerField(help_text="of this run's pool")
     carried_in = models.BigIntegerField(help_text="from earlier runs")
-    amount = models.BigIntegerField(help_text="share and what was carried in")
     rank = models.IntegerField(help_text="0, 1, … in the order of the hashes; the order of payment")
     router_type = models.CharField(max_length=20, choices=RouterType)
     address = models.CharField(max_length=34, blank=True, help_text="as frozen; empty: there was none")
-    outcome = models.CharField(max_length=5, choices=Outcome)
+
+    share = models.BigIntegerField(default=0, help_text="of this run's pool")
+    amount = models.BigIntegerField(help_text="share and what was carried in")
+    outcome = models.CharField(max_length=5, choices=Outcome, blank=True)
     outcome_reason = models.CharField(max_length=16, choices=LineHold, blank=True)
 
-    state = models.CharField(max_length=7, choices=EntitlementState)
+    state = models.CharField(max_length=7, choices=EntitlementState, default=EntitlementState.FROZEN)
     hold_reason = models.CharField(max_length=16, choices=LineHold, blank=True)
     hold_detail = models.CharField(max_length=300, blank=True)
     pay_to = models.CharField(
@@ -250,7 +262,7 @@ class Entitlement(models.Model):
             models.Index(
                 fields=("run", "router_type", "next_chunk", "rank"),
                 name="entitlement_next",
-                condition=Q(state=EntitlementState.DUE),
+                condition=Q(state=EntitlementState.DUE, committed__lt=F("amount")),
             ),
             models.Index(
                 fields=("run", "look_again_at"),

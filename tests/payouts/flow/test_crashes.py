@@ -222,7 +222,11 @@ AFTER_A_DEATH: dict[str, Story] = {
 }
 # Steps of the web process: a request's own.
 REQUESTS = ("request", "create", "create_batch", "nudge")
-EVERYDAY = tuple(step for step in STEPS if step not in {*STORIES, *BURIAL, *AFTER_A_DEATH, *REQUESTS})
+# Steps of a monthly run: tests/payouts/distribution/test_killed.py.
+MONTHLY = ("draw_line", "freeze", "compute")
+EVERYDAY = tuple(
+    step for step in STEPS if step not in {*STORIES, *BURIAL, *AFTER_A_DEATH, *REQUESTS, *MONTHLY}
+)
 # What was lost before such a commit isn't done again: a death behind it needs a story of its own.
 NOT_REPEATED = ("answers", "solid_scan")
 
