@@ -32,6 +32,7 @@ class AdvisoryLock(IntEnum):
     LIST_FETCH = 11
     # Held by a monthly run that draws its line; shared by who reports sessions and who creates payouts for them.
     MONTH = 12
+    REPORTS = 14
     BOOTSTRAP = 20
 
 

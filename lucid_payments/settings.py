@@ -210,6 +210,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 300.0,
         "options": {"expires": 240},
     },
+    "make the reports that were asked for": {
+        "task": "payouts.tasks.make_reports",
+        "schedule": 60.0,
+        "options": {"expires": 50},
+    },
     "fold the stats' changes into their sums": {
         "task": "payouts.tasks.fold_stats",
         "schedule": 5.0,
@@ -257,6 +262,7 @@ CELERY_TASK_ROUTES = {
     "payouts.tasks.search": {"queue": "default"},
     "payouts.tasks.sign": {"queue": "sign"},
     "payouts.tasks.reconcile": {"queue": "default"},
+    "payouts.tasks.make_reports": {"queue": "default"},
     "payouts.tasks.fold_stats": {"queue": "default"},
     "payouts.tasks.keep_stats": {"queue": "default"},
     "payouts.tasks.follow_nodes": {"queue": "default"},
@@ -276,6 +282,7 @@ SIGNER_DAILY_CAP = env.usdt("SIGNER_DAILY_CAP", 15_000_000_000)
 SIGNER_HOURLY_CAP = env.usdt("SIGNER_HOURLY_CAP", 1_500_000_000)
 FEE_LIMIT_CAP_TRX = env.integer("FEE_LIMIT_CAP_TRX", 30, minimum=1, maximum=15_000)
 RUNWAY_ALARM_HOURS = env.integer("RUNWAY_ALARM_HOURS", 24, minimum=1, maximum=720)
+REPORT_KEEP_DAYS = env.integer("REPORT_KEEP_DAYS", 30, minimum=1, maximum=3_650)
 RETRY_BASE_SECONDS = env.integer("RETRY_BASE_SECONDS", 60, minimum=1, maximum=86_400)
 TOR_PROXY = env.url("TOR_PROXY", "", schemes=("socks5h",))
 

@@ -31,6 +31,7 @@ class PayoutsConfig(AppConfig):
         from payouts.approvals import recipients
         from payouts.reconciliation import acts as reconciling  # noqa: F401
         from payouts.reconciliation.gauges import ReconciliationCollector
+        from payouts.reports import acts as reporting  # noqa: F401
         from routers import breakers, ceilings
         from routers import held as waiting
 

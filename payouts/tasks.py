@@ -84,3 +84,13 @@ def keep_stats() -> None:
     from payouts import tally
 
     tally.keep()
+
+
+@shared_task(name="payouts.tasks.make_reports", time_limit=540)
+def make_reports() -> None:
+    from payouts.reports import asking, keeping, making
+
+    nudge.started(asking.TASK)
+    if making.make_next() is not None:
+        nudge.send(asking.TASK)
+    keeping.clear_old()

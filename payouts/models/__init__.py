@@ -24,6 +24,7 @@ from payouts.models.ledger import LedgerAccount, LedgerTransfer
 from payouts.models.paid import PaidHour
 from payouts.models.payout import Payout, PayoutTransition
 from payouts.models.reconciliation import ReconciliationCase, ReconciliationRun
+from payouts.models.report import Report, ReportFile, ReportPart
 from payouts.models.slot import PayoutSlot, SlotState
 from payouts.models.tally import Tally, TallyChange
 from payouts.models.unusual import LargestOfDay, UnusualAmount
@@ -61,6 +62,9 @@ __all__ = [
     "RecipientKind",
     "ReconciliationCase",
     "ReconciliationRun",
+    "Report",
+    "ReportFile",
+    "ReportPart",
     "RunApproval",
     "RunInput",
     "RunState",

@@ -264,6 +264,7 @@ LISTS = {
     "/admin/payouts/ledgertransfer/": "ledger",
     "/admin/payouts/reconciliationrun/": "ledger",
     "/admin/payouts/reconciliationcase/": "ledger",
+    "/admin/payouts/report/": "ledger",
     "/admin/audit/auditentry/": "audit",
     "/admin/audit/publishedhead/": "audit",
     "/admin/api/block/": "people",
