@@ -204,6 +204,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 50},
     },
+    "pay sessions by their rule": {
+        "task": "payouts.tasks.pay_sessions",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     # Once an hour, of itself; the rest of the time it goes on with a run that was cut off or couldn't be answered.
     "reconcile chain and books": {
         "task": "payouts.tasks.reconcile",
@@ -266,6 +271,7 @@ CELERY_TASK_ROUTES = {
     "payouts.tasks.fold_stats": {"queue": "default"},
     "payouts.tasks.keep_stats": {"queue": "default"},
     "payouts.tasks.follow_nodes": {"queue": "default"},
+    "payouts.tasks.pay_sessions": {"queue": "default"},
 }
 
 # --- TRON -------------------------------------------------------------------------------------------------

@@ -74,6 +74,8 @@ class Desk:
     replaced_already: set[int]
     # The live payouts that name a session of these orders, by session and recipient.
     sessions: dict[tuple[str, str], First]
+    # The sessions of these orders that a month's run has counted.
+    counted: set[str]
     hold_while_open: bool
     # When they are looked at, UTC.
     at: datetime
@@ -91,6 +93,7 @@ class Desk:
     ) -> Desk:
         """Only inside a transaction. `refused` is told of the recipients that are listed."""
         sessions = {order.session_id for order in orders if order.session_id}
+        paid_sessions.share(sessions)
         _take_turns(creator, sessions)
         replaceable = _replaceable(creator, [order.retry_of for order in orders if order.retry_of])
         pks = [payout.pk for payout in replaceable.values()]
@@ -113,6 +116,7 @@ class Desk:
             replaceable=replaceable,
             replaced_already={pk for pk in taken if pk is not None},
             sessions=paid_sessions.first_payouts(sessions),
+            counted=paid_sessions.counted(sessions),
             hold_while_open=hold_while_open,
             at=at,
             look=refused.look,
@@ -206,6 +210,8 @@ class Desk:
     def _check_session(self, order: PayoutOrder) -> None:
         if not order.session_id:
             return
+        if order.session_id in self.counted:
+            raise SessionPaid({"session_id": ["This session is counted in a month's distribution."]})
         first = self.sessions.get((order.session_id, order.recipient_address))
         if first is not None:
             own = {"payout_id": first.payout_id} if first.creator_id == self.creator.pk else {}

@@ -37,6 +37,16 @@ def follow_nodes() -> None:
     follow_late()
 
 
+@shared_task(name="payouts.tasks.pay_sessions")
+def pay_sessions() -> None:
+    from payouts.distribution import session_payments
+
+    nudge.started(session_payments.TASK)
+    until = time.monotonic() + BUSY_SECONDS
+    while session_payments.pay_waiting() and time.monotonic() < until:
+        continue
+
+
 @shared_task(name="payouts.tasks.send")
 def send() -> None:
     from payouts.sending import send_due

@@ -16,7 +16,7 @@ from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
-from payouts.models import Payout, WorkEvent, WorkKind
+from payouts.models import Payout, SessionPayment, WorkEvent, WorkKind
 
 
 class KindFilter(ChoiceFilter):
@@ -57,6 +57,7 @@ class WorkEventAdmin(RecordAdmin):
             "node": Node.objects.select_related("operator").filter(node_id=row.node_id).first(),
             "operator_known": NodeOperator.objects.filter(operator_id=row.operator_id).exists(),
             "payouts": payouts.order_by("id")[:20],
+            "payment": SessionPayment.objects.filter(session_id=row.session_id or "").first(),
         }
 
     @admin.display(description="Event")

@@ -10,7 +10,7 @@ from django.db.models import Max
 
 from lucid_payments import clock, commits, locks
 from lucid_payments.accounts.models import User
-from payouts.distribution import lifecycle, recipients, work
+from payouts.distribution import lifecycle, recipients, session_payments, work
 from payouts.distribution.lifecycle import SYSTEM, RunRefused
 from payouts.distribution.periods import Period
 from payouts.distribution.seeds import Seed
@@ -55,6 +55,7 @@ def freeze(pk: int, seed: Seed, *, actor: User | str = SYSTEM) -> DistributionRu
     with connection.cursor() as cursor:
         # Sorting and grouping a month in memory, and not on the disk; until the transaction ends.
         cursor.execute("SET LOCAL work_mem = '128MB'")
+    session_payments.leave_to_the_month(run.cut_off)
     taken = work.take(run)
     recipients.carry_over(run)
     found = recipients.enter(run, seed)

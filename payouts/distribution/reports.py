@@ -14,7 +14,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.api import json_format
 from lucid_payments.api.errors import EventConflict
 from lucid_payments.audit import log
-from payouts.distribution import register
+from payouts.distribution import register, session_payments
 from payouts.models.work import WorkEvent, WorkKind
 
 _COLUMNS: Final = {
@@ -61,7 +61,9 @@ def take(
     if new:
         told = {"kind": kind.value, "events": len(new), "first": min(new), "last": max(new)}
         log.record("work.reported", actor=reporter, details=told, request_id=request_id)
-    if kind != WorkKind.SESSION_COMPLETED:
+    if kind == WorkKind.SESSION_COMPLETED:
+        session_payments.queue({first[name]["session_id"] for name in new})
+    else:
         register.follow({row["node_id"] for row in rows} | _nodes_corrected(rows))
     return Taken(len(new), len(rows) - len(new))
 

@@ -25,6 +25,7 @@ from payouts.models.paid import PaidHour
 from payouts.models.payout import Payout, PayoutTransition
 from payouts.models.reconciliation import ReconciliationCase, ReconciliationRun
 from payouts.models.report import Report, ReportFile, ReportPart
+from payouts.models.session_rule import PaymentState, SessionPayment, SessionRule
 from payouts.models.slot import PayoutSlot, SlotState
 from payouts.models.tally import Tally, TallyChange
 from payouts.models.unusual import LargestOfDay, UnusualAmount
@@ -54,6 +55,7 @@ __all__ = [
     "OrphanSignature",
     "Outcome",
     "PaidHour",
+    "PaymentState",
     "Payout",
     "PayoutBatch",
     "PayoutSlot",
@@ -69,6 +71,8 @@ __all__ = [
     "RunInput",
     "RunState",
     "RunStep",
+    "SessionPayment",
+    "SessionRule",
     "SignerState",
     "SlotState",
     "Tally",

@@ -60,7 +60,7 @@ def test_pages_stand_in_groups_and_the_keyboard_walks_through_them(office: Offic
     office.log_in("admin")
     pages = office.page.get_by_role("navigation", name="Pages")
     expect(pages.get_by_role("list", name="Money").get_by_role("link", name="Treasury")).to_be_visible()
-    expect(pages.get_by_role("list", name="Limits").get_by_role("link")).to_have_count(3)
+    expect(pages.get_by_role("list", name="Limits").get_by_role("link")).to_have_count(4)
 
     pages.get_by_role("link", name="Limits and breakers").focus()
     office.page.keyboard.press("Tab")

@@ -36,6 +36,7 @@ from payouts.models import (
     NodeAnswer,
     Payout,
     PayoutTransition,
+    SessionRule,
     SignerState,
 )  # fmt: skip
 from payouts.models.payout import HoldReason, PayoutStatus
@@ -253,6 +254,8 @@ LISTS = {
     "/admin/payouts/payout/": "payouts",
     "/admin/payouts/approvalrequest/": "payouts",
     "/admin/payouts/approvalrule/": "limits",
+    "/admin/payouts/sessionrule/": "limits",
+    "/admin/payouts/sessionpayment/": "events",
     "/admin/payouts/manualcase/": "payouts",
     "/admin/kyc/kycrecord/": "kyc",
     "/admin/routers/limitwindow/": "limits",
@@ -291,6 +294,7 @@ def every_page() -> list[str]:
     pages += [f"/admin/routers/routerpolicy/{row.pk}/" for row in RouterPolicy.objects.all()]
     pages += [f"/admin/payouts/approvalrequest/{row.pk}/" for row in ApprovalRequest.objects.all()]
     pages += [f"/admin/payouts/approvalrule/{row.pk}/" for row in ApprovalRule.objects.all()]
+    pages += [f"/admin/payouts/sessionrule/{row.pk}/" for row in SessionRule.objects.all()]
     pages += [f"/admin/api/block/{row.pk}/" for row in Block.objects.all()]
     pages += [f"/admin/events/event/{row.event_id}/" for row in Event.objects.all()]
     pages += [f"/admin/events/webhookendpoint/{row.webhook_id}/" for row in WebhookEndpoint.objects.all()]
