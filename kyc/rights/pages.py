@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_http_methods
 
 from kyc.models import KycRecord, KycStep, PersonsData
 from kyc.models.operators import OperatorStatus as State
@@ -22,16 +19,13 @@ from kyc.review.policy import Act
 from kyc.rights.acts import ALL, NAME_NOBODY, LiftHold, Unrestrict
 from kyc.vault import VaultError
 from lucid_payments import clock
-from lucid_payments.accounts.models import User
-from lucid_payments.api.request_id import request_id_of
-from lucid_payments.backoffice import acts, confirm, factor, formats, tokens
-from lucid_payments.backoffice.confirm import ReasonForm
+from lucid_payments.backoffice import acts, formats, handing_out
+from lucid_payments.backoffice.handing_out import Asked, Handout, NothingToHandOut
 from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
 
-MINIMUM_REASON = 10
 MOST_LINES = 100
 
 
@@ -50,7 +44,7 @@ class RightsPages(RecordAdmin):
     list_select_related = ("operator",)
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(require_http_methods(["GET", "HEAD", "POST"])(self.export_view))
+        view = self.admin_site.admin_view(self.export_view)
         return [*super().get_urls(), path("<str:key>/export/", view, name=self._name("export"))]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PersonsData]:
@@ -79,35 +73,16 @@ class RightsPages(RecordAdmin):
         """GET asks, POST hands the file out and leaves an audit entry."""
         if not (self.has_view_permission(request) and policy.is_officer(request.user)):
             raise PermissionDenied
-        record, form = self._row(request, key), _form(request)
-        if request.method == "POST":
-            form = _form(request, request.POST)
-            if form.is_valid() and _proven(request, form):
-                return self._handed_out(request, record, form.cleaned_data)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Hand over what is held",
-            "row": record,
-            "back_url": self.url_of(record),
-            "note": NAME_NOBODY,
-            "form": form,
-        }
-        return TemplateResponse(request, "admin/kyc/export.html", context)
-
-    def _handed_out(self, request: HttpRequest, record: KycRecord, answers: dict[str, Any]) -> HttpResponse:
-        user = cast(User, request.user)
-        try:
-            with transaction.atomic():
-                if not tokens.spend(answers["token"], user, request.path):
-                    messages.warning(request, confirm.DONE_ALREADY)
-                    return HttpResponseRedirect(request.path)
-                packed = exporting.export(record, actor=user, reason=answers["reason"])
-        except (ReviewError, VaultError):
-            messages.error(request, "What is held can't be opened: it was erased, or the keys aren't there.")
-            return HttpResponseRedirect(self.url_of(record))
-        answer = HttpResponse(packed, content_type="application/zip")
-        answer["Content-Disposition"] = f'attachment; filename="{record.public_id}.zip"'
-        return answer
+        record = self._row(request, key)
+        handout = Handout(
+            filename=f"{record.public_id}.zip",
+            title="Hand over what is held",
+            template="admin/kyc/export.html",
+            back_url=self.url_of(record),
+            make=lambda asked: _packed(record, asked),
+            context={"row": record, "note": NAME_NOBODY},
+        )
+        return handing_out.page(request, self.admin_site.each_context(request), handout)
 
     @admin.display(description="Record")
     def record_shown(self, row: KycRecord) -> SafeString | str:
@@ -149,19 +124,10 @@ def _lines(record: KycRecord) -> list[tuple[KycStep, str, str, str]]:
     ]
 
 
-def _form(request: HttpRequest, data: Any = None) -> ReasonForm:
-    return ReasonForm(
-        data,
-        minimum_reason=MINIMUM_REASON,
-        asks_code=not factor.is_fresh(request),
-        initial={"version": "-", "token": tokens.make(cast(User, request.user), request.path)},
-    )
-
-
-def _proven(request: HttpRequest, form: ReasonForm) -> bool:
-    if "code" not in form.cleaned_data:
-        return True
-    proven = factor.prove(request, form.cleaned_data["code"], request_id=request_id_of(request))
-    if not proven:
-        form.add_error("code", factor.WRONG)
-    return proven
+def _packed(record: KycRecord, asked: Asked) -> bytes:
+    try:
+        return exporting.export(record, actor=asked.actor, reason=asked.reason)
+    except (ReviewError, VaultError):
+        raise NothingToHandOut(
+            "What is held can't be opened: it was erased, or the keys aren't there."
+        ) from None

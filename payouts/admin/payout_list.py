@@ -13,9 +13,8 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from lucid_payments.audit import archive_page
 from lucid_payments.audit.admin import register_ids
-from lucid_payments.audit.archive_page import Wanted
+from lucid_payments.audit.archives import page as archives
 from lucid_payments.backoffice import formats
 from lucid_payments.backoffice.filters import ChoiceFilter, DaysFilter
 from lucid_payments.backoffice.navigation import Group
@@ -119,17 +118,12 @@ class PayoutAdmin(RecordAdmin):
         if not payout_page.may_archive(request.user):
             raise PermissionDenied
         payout = self._row(request, key)
-        return archive_page.page(
+        return archives.page(
             request,
             self.admin_site.each_context(request),
-            Wanted(
-                subject=payout,
-                kind="payout",
-                public_id=payout.payout_id,
-                back_url=self.url_of(payout),
-                contents=contents.listed(),
-                collect=lambda: contents.files_of(payout),
-            ),
+            contents.PAPERS,
+            payout,
+            back_url=self.url_of(payout),
         )
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:

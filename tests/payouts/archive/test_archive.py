@@ -12,17 +12,28 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from lucid_payments.accounts.models import User
-from lucid_payments.audit import archives, sealer
-from lucid_payments.audit.archives import Archive
+from lucid_payments.audit import sealer
+from lucid_payments.audit.archives import checking, making, rows
+from lucid_payments.audit.archives.making import Archive
 from lucid_payments.audit.models import AuditEntry
-from payouts.archive import contents
+from payouts.archive.contents import PAPERS
 from payouts.models import Payout
 from tests.lucid_payments.audit.conftest import Execute
 from tests.lucid_payments.backoffice.people import desk
 from tests.payouts.admin import world
 
 Files = dict[str, bytes]
-NAMES = {"payout", "approvals", "screening", "timeline", "attempts", "ledger", "events", "cases"}
+NAMES = {
+    "payout",
+    "approvals",
+    "screening",
+    "attestations",
+    "timeline",
+    "attempts",
+    "ledger",
+    "events",
+    "cases",
+}
 
 
 def paid() -> Payout:
@@ -36,16 +47,7 @@ def paid() -> Payout:
 
 
 def archived(payout: Payout, actor: User) -> Archive:
-    files, about = contents.files_of(payout)
-    return archives.build(
-        payout,
-        kind="payout",
-        public_id=payout.payout_id,
-        files=files,
-        about=about,
-        actor=actor,
-        reason="for the audit",
-    )
+    return making.make(PAPERS, payout, actor=actor, reason="for the audit")
 
 
 def unpacked(content: bytes) -> Files:
@@ -89,7 +91,7 @@ def test_the_manifest_s_hash_stands_in_the_audit_log(tmp_path: Path) -> None:
     assert entry.details["reason"] == "for the audit"
     file = tmp_path / "archive.zip"
     file.write_bytes(made.content)
-    assert archives.check(file) == []
+    assert checking.check(file) == []
 
 
 def _change(name: str) -> Callable[[Files], Files]:
@@ -115,7 +117,7 @@ TAMPERED: list[tuple[Callable[[Files], Files], str]] = [
 def test_every_change_is_told(tmp_path: Path) -> None:
     files = unpacked(archived(paid(), world.user("auditor")).content)
     for number, (tamper, finding) in enumerate(TAMPERED):
-        found = archives.check(packed(tamper(dict(files)), tmp_path / f"{number}.zip"))
+        found = checking.check(packed(tamper(dict(files)), tmp_path / f"{number}.zip"))
         assert any(sentence.startswith(finding) for sentence in found), (finding, found)
 
 
@@ -126,13 +128,13 @@ def test_a_forged_manifest_fits_its_files_but_not_the_log(tmp_path: Path) -> Non
     forged = files["payout.json"].replace(b"5500000", b"9900000")
     for entry in manifest["files"]:
         if entry["name"] == "payout.json":
-            entry["sha256"] = archives._sha256(forged)
+            entry["sha256"] = rows.sha256(forged)
     file = packed(
         {**files, "payout.json": forged, "manifest.json": json.dumps(manifest).encode()},
         tmp_path / "forged.zip",
     )
-    assert archives.check(file, offline=True) == []
-    assert len(archives.check(file)) == 1
+    assert checking.check(file, offline=True) == []
+    assert len(checking.check(file)) == 1
     with pytest.raises(CommandError, match="isn't intact"):
         call_command("audit", "check-archive", str(file), stdout=io.StringIO())
 
@@ -142,14 +144,14 @@ def test_a_forged_manifest_fits_its_files_but_not_the_log(tmp_path: Path) -> Non
 def test_what_is_no_archive_is_told_and_ends_nothing(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "x.zip"
     file.write_bytes(content)
-    assert len(archives.check(file)) == 1
+    assert len(checking.check(file)) == 1
 
 
 @pytest.mark.django_db
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "LARGEST", 1_000)
+    monkeypatch.setattr(checking, "LARGEST", 1_000)
     file = packed({"manifest.json": b"{}", "bomb": b"0" * 2_000}, tmp_path / "bomb.zip")
-    assert archives.check(file) == ["The archive is larger than any that we make."]
+    assert checking.check(file) == ["The archive is larger than any that we make."]
 
 
 @pytest.mark.alone
@@ -162,17 +164,17 @@ def test_sealed_lines_are_recomputed_and_a_changed_entry_of_the_export_is_found(
     sealer.seal()
     file = tmp_path / "archive.zip"
     file.write_bytes(made.content)
-    assert archives.check(file) == []
+    assert checking.check(file) == []
 
     files = unpacked(made.content)
     line = json.loads(files["audit.jsonl"].splitlines()[0])
     assert line["position"] == 1
     line["entry"] = line["entry"].replace("service", "nobody")
     changed = packed({**files, "audit.jsonl": json.dumps(line).encode()}, tmp_path / "changed.zip")
-    assert "audit.jsonl, line 1, isn't what was sealed." in archives.check(changed, offline=True)
+    assert "audit.jsonl, line 1, isn't what was sealed." in checking.check(changed, offline=True)
 
     as_owner("UPDATE audit_auditentry SET actor_label = 'nobody' WHERE action = 'archive.exported'")
-    assert archives.check(file) == ["The audit entry of this export was changed after it was sealed."]
+    assert checking.check(file) == ["The audit entry of this export was changed after it was sealed."]
 
 
 @pytest.mark.django_db
@@ -195,7 +197,7 @@ def test_the_page_asks_for_a_reason_and_a_code_and_answers_the_zip_once(tmp_path
     assert "no-store" in answer["Cache-Control"]
     file = tmp_path / "archive.zip"
     file.write_bytes(answer.content)
-    assert archives.check(file) == []
+    assert checking.check(file) == []
     assert office.send(path, form).status_code == 302
     assert AuditEntry.objects.filter(action="archive.exported").count() == 1
 

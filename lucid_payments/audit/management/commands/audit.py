@@ -11,7 +11,8 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from lucid_payments.audit import archives, export, head_keys, heads, publication, sealer
+from lucid_payments.audit import export, head_keys, heads, publication, sealer
+from lucid_payments.audit.archives import checking
 from lucid_payments.audit.export import ExportRefused, Span
 from lucid_payments.audit.head_keys import HeadKeyError
 from lucid_payments.audit.models import PublishedHead
@@ -66,7 +67,7 @@ class Command(BaseCommand):
                 case "check-export":
                     self._say_intact(options["file"], export.check(options["file"]))
                 case "check-archive":
-                    differences = archives.check(options["file"], offline=options["offline"])
+                    differences = checking.check(options["file"], offline=options["offline"])
                     self._say_intact(options["file"], differences)
                 case "key":
                     self._key(anew=options["rotate"])
