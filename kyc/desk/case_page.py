@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from kyc.archive import contents
 from kyc.desk import timeline, words
 from kyc.desk.acts import OFFERED
 from kyc.documents import storing
@@ -85,6 +86,7 @@ def context(record: KycRecord, user: User, asked: Mapping[str, str]) -> dict[str
         "alike": _alike(record),
         "nodes": Node.objects.filter(operator=record.operator).order_by("node_id"),
         "officer": policy.is_officer(user),
+        "archive_url": _archive_url(record, user),
         "viewer": _viewer(record, purpose, asked),
         "replaced": [document for document in storing.of(record) if hasattr(document, "replaced_by")],
         **_marks(record, user, places, chosen(asked)),
@@ -170,6 +172,13 @@ def _viewer(record: KycRecord, purpose: Purpose | None, asked: Mapping[str, str]
     return render_to_string(
         "admin/kyc/document_view.html", parts(document, chosen_one, words.case_url(record))
     )
+
+
+def _archive_url(record: KycRecord, user: User) -> str:
+    """Empty for who doesn't read all that is in it."""
+    if not contents.may_have(user):
+        return ""
+    return reverse("admin:kyc_kycrecord_archive", args=[record.public_id])
 
 
 def _purpose(word: str) -> Purpose | None:

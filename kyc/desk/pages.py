@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -15,11 +15,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from kyc.archive import contents
 from kyc.desk import case_page, find_page, overview, queue_page, small_steps, words
 from kyc.models import KycRecord
 from kyc.review import finding, policy, taking
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
+from lucid_payments.audit.archives import page as archives
 from lucid_payments.backoffice import formats, sessions
 from lucid_payments.backoffice.filters import ChoiceFilter
 from lucid_payments.backoffice.navigation import Group
@@ -27,6 +29,11 @@ from lucid_payments.backoffice.overview import PersonalPanel, register
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
+
+ARCHIVE_NOTE: Final = (
+    "What was declared, the documents' pictures and the notes aren't in it: fields stand by their names, all that is"
+    " sealed by its SHA-256. So it may be kept when the person is forgotten. Name nobody in the reason."
+)
 
 
 class StateFilter(ChoiceFilter):
@@ -64,6 +71,7 @@ class KycDesk(RecordAdmin):
             at("queue/<str:queue>/", require_safe(self.queue_view), "queue"),
             at("officer/<uuid:officer>/", require_safe(self.officer_view), "officer"),
             *super().get_urls(),
+            at("<str:key>/archive/", self.archive_view, "archive"),
             at("<str:key>/now/", sessions.by_itself(require_safe(self.now_view)), "now"),
             at("<str:key>/step/<str:step>/", require_POST(self.step_view), "step"),
         ]
@@ -125,6 +133,21 @@ class KycDesk(RecordAdmin):
             "next_case_url": reverse("admin:kyc_kycrecord_next"),
             **case_page.context(row, cast(User, request.user), request.GET),
         }
+
+    def archive_view(self, request: HttpRequest, key: str) -> HttpResponse:
+        """The case in one zip, for who reads all that is in it; nothing personal is."""
+        if not contents.may_have(request.user):
+            raise PermissionDenied
+        record = self._row(request, key)
+        return archives.page(
+            request,
+            self.admin_site.each_context(request),
+            contents.PAPERS,
+            record,
+            back_url=self.url_of(record),
+            purposes=words.purposes(cast(User, request.user)),
+            note=ARCHIVE_NOTE,
+        )
 
     def now_view(self, request: HttpRequest, key: str) -> HttpResponse:
         """What an open case page asks: whether it still shows what is."""

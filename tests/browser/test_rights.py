@@ -37,3 +37,15 @@ def test_an_officer_restricts_and_hands_over_what_is_held(office: Office) -> Non
     with office.page.expect_download() as handed:
         office.page.get_by_role("button", name="Make the file").click()
     assert handed.value.suggested_filename == f"{record.public_id}.zip"
+
+
+def test_an_auditor_is_handed_a_case_s_archive_and_says_what_for(office: Office) -> None:
+    record = desk.approved()
+    office.log_in("auditor")
+    office.go(f"/admin/kyc/kycrecord/{record.public_id}/")
+    office.page.get_by_role("link", name="Archive of this case").click()
+    check(office)
+    office.page.get_by_label("Reason").fill("The yearly audit.")
+    with office.page.expect_download() as handed:
+        office.page.get_by_role("button", name="Make the file").click()
+    assert handed.value.suggested_filename == f"{record.public_id}.zip"

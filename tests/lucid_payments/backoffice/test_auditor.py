@@ -26,8 +26,8 @@ pytestmark = pytest.mark.django_db
 WRITING = ("post", "put", "patch", "delete")
 # What an auditor's own account needs. They concern nobody else.
 OWN_ACCOUNT = frozenset({"login", "logout", "password", "factor", "factor_picture"})
-# Asks for a reason and a fresh second factor, and leaves an audit entry alone: tests/payouts/archive.
-EXPORTS = frozenset({"payouts_payout_archive"})
+# Asks for a reason and a fresh second factor, and leaves an audit entry alone: each room's tests of its archive.
+EXPORTS = frozenset({"payouts_payout_archive", "kyc_kycrecord_archive"})
 # The visitor's own session moves with each request.
 MOVES = frozenset({"django_session"})
 OWN_ACTS = frozenset({"factor.renew_codes"})
