@@ -51,7 +51,7 @@ def pages() -> list[RecordAdmin]:
 def named_urls() -> Iterator[tuple[str, dict[str, str]]]:
     """Each address of the back office, with something to stand in it."""
     stand_ins = {"kind": next(iter(acts.titles())), "key": Payout.objects.latest("pk").payout_id}
-    stand_ins["document_id"] = str(uuid4())
+    stand_ins["document_id"] = stand_ins["officer"] = str(uuid4())
 
     def walk(patterns: list[Any]) -> Iterator[tuple[str, dict[str, str]]]:
         for pattern in patterns:
