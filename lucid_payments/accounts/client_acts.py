@@ -17,6 +17,7 @@ from lucid_payments.accounts import clients, machine_keys, staff
 from lucid_payments.accounts.models import Client, MachineKey
 from lucid_payments.accounts.roles import CLIENTS, PERMISSIONS, Role
 from lucid_payments.accounts.staff_acts import FIRST, CreateAccount, FreeNameForm
+from lucid_payments.api.body_signatures import NoKey, public_key
 from lucid_payments.backoffice import acts
 from lucid_payments.backoffice.acts import Act, ActRefused, Outcome, Performance
 from lucid_payments.backoffice.policy import Verdict
@@ -48,6 +49,28 @@ class TermsForm(forms.Form):
         label="Every POST must carry an Idempotency-Key", required=False
     )
     needs_reference = forms.BooleanField(label="Every payout must carry a reference_id", required=False)
+
+
+class FactKeyForm(forms.Form):
+    key = forms.CharField(
+        label="Ed25519 public key",
+        required=False,
+        max_length=500,
+        help_text="Its 32 bytes in base64url (43 characters), or its JWK. Empty: none.",
+    )
+    needed = forms.BooleanField(label="Every event must be signed", required=False)
+
+    def clean_key(self) -> str:
+        try:
+            return public_key(self.cleaned_data["key"]) if self.cleaned_data["key"].strip() else ""
+        except NoKey as error:
+            raise ValidationError(str(error)) from None
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if given.get("needed") and given.get("key") == "":
+            self.add_error("needed", "Without a key nothing can be signed.")
+        return given
 
 
 class KeyForm(forms.Form):
@@ -148,6 +171,48 @@ class ChangeTerms(ClientAct):
             request_id=performance.request_id,
         )  # fmt: skip
         return Outcome(f"The terms of {subject} are changed.", url_of(subject))
+
+
+class SetFactKey(ClientAct):
+    """Whose signature counts for what Blockchain Core says: two people decide it."""
+
+    kind = "client.fact_key"
+    title = "Set the key that signs a client's events"
+    verb = "Set the signing key"
+    form_class = FactKeyForm
+
+    def fits(self, subject: Client) -> Verdict:
+        if subject.role != Role.SERVICE:
+            return Verdict(False, "Services alone tell events.")
+        return super().fits(subject)
+
+    def initial(self, subject: Client) -> dict[str, Any]:
+        return {"key": subject.fact_key, "needed": subject.needs_signature}
+
+    def consequences(self, subject: Client, data: Mapping[str, Any]) -> list[str]:
+        told = ["A second administrator must confirm. It holds from the client's next request on."]
+        if not data:
+            return told
+        if not data["key"]:
+            return [*told, "Signed events are refused: there is no key to verify them by."]
+        need = "Every event must be signed with it" if data["needed"] else "Events may be signed with it"
+        return [*told, f"{need}; what another key signed is refused."]
+
+    def needs_second(self, subject: Client, data: Mapping[str, Any]) -> bool:
+        return True
+
+    def check(self, subject: Client, data: Mapping[str, Any]) -> None:
+        if (subject.fact_key, subject.needs_signature) == (data["key"], data["needed"]):
+            raise ActRefused("Nothing of this differs from what holds already.")
+
+    def perform(self, subject: Client, performance: Performance) -> Outcome:
+        data = performance.data
+        self.check(subject, data)
+        clients.sign_facts_by(
+            subject, data["key"], needed=data["needed"], actor=performance.actor,
+            evidence=performance.evidence, request_id=performance.request_id,
+        )  # fmt: skip
+        return Outcome(f"The signing key of {subject} is set.", url_of(subject))
 
 
 class CloseClient(ClientAct):
@@ -307,7 +372,9 @@ class RevokeKey(KeyAct):
 
 
 CREATE = acts.register(CreateClient())
-ON_A_CLIENT = [acts.register(act) for act in (CreateKey(), ChangeTerms(), CloseClient(), ReopenClient())]
+ON_A_CLIENT = [
+    acts.register(act) for act in (CreateKey(), SetFactKey(), ChangeTerms(), CloseClient(), ReopenClient())
+]
 ON_A_KEY = [acts.register(act) for act in (MakeSecret(), RevokeKey())]
 
 

@@ -47,12 +47,29 @@ def change_terms(
     )
 
 
+@transaction.atomic
+def sign_facts_by(
+    client: Client, x: str, *, needed: bool, actor: User, evidence: Mapping[str, Any], request_id: str = ""
+) -> None:
+    """The key (base64url; empty: none) that this client's events are signed with, and whether each must be.
+
+    In force from its next request on. The caller holds the row's lock.
+    """
+    Client.objects.filter(pk=client.pk).update(fact_key=x, needs_signature=needed)
+    details = {"before": [client.fact_key, client.needs_signature], "after": [x, needed], **evidence}
+    log.record("client.fact_key_set", actor=actor, subject=client, details=details, request_id=request_id)
+
+
 def terms_of(client: Client) -> dict[str, Any]:
     return {name: getattr(client, name) for name in TERMS}
 
 
 def terms_in_words(client: Client) -> dict[str, str]:
-    return {label: _word(getattr(client, name)) for name, label in TERMS.items()}
+    return {
+        **{label: _word(getattr(client, name)) for name, label in TERMS.items()},
+        "Key that signs its events": client.fact_key or "none",
+        "Signature-JWS needed": _word(client.needs_signature),
+    }
 
 
 def changes(client: Client, data: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -32,10 +32,17 @@ class User(AbstractUser):
     raised_limits = models.JSONField(default=dict, blank=True)
     needs_idempotency_key = models.BooleanField(default=False)
     needs_reference = models.BooleanField(default=False)
+    # The Ed25519 public key (base64url) that signs the events it tells; whether it must sign every one.
+    fact_key = models.CharField(max_length=43, blank=True, default="", db_default="")
+    needs_signature = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(needs_signature=False) | ~models.Q(fact_key=""),
+                name="user_signs_with_a_key",
+            ),
             models.CheckConstraint(
                 condition=models.Q(confirmed_by__isnull=True)
                 | ~models.Q(confirmed_by=models.F("created_by")),

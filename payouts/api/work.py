@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from lucid_payments import clock
 from lucid_payments.accounts import roles
-from lucid_payments.api import idempotency
+from lucid_payments.api import body_signatures, idempotency
 from lucid_payments.api.error_shape import by_field
 from lucid_payments.api.errors import InvalidRequest
 from lucid_payments.api.idempotency import Answer
@@ -41,12 +41,18 @@ class WorkView(LucidView):
     serializer: ClassVar[type[FactSerializer]]
 
     def take(self, request: Request) -> HttpResponse:
-        return idempotency.run_once(request._request, caller(request), lambda: self._take(request))
+        # Outside of what is kept under the request's key: what isn't signed well was never asked.
+        signed_by = body_signatures.verified(request._request, caller(request))
+        return idempotency.run_once(request._request, caller(request), lambda: self._take(request, signed_by))
 
-    def _take(self, request: Request) -> Answer:
+    def _take(self, request: Request, signed_by: str) -> Answer:
         facts = self._facts(request.data)
         taken = reports.take(
-            self.kind, facts, reporter=caller(request), request_id=request_id_of(request._request)
+            self.kind,
+            facts,
+            reporter=caller(request),
+            request_id=request_id_of(request._request),
+            signed_by=signed_by,
         )
         return Answer(200, {"accepted": taken.accepted, "repeated": taken.repeated}, "")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from drf_spectacular.utils import PolymorphicProxySerializer
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer
 
-from lucid_payments.api import errors
+from lucid_payments.api import body_signatures, errors
 from lucid_payments.api.openapi.operations import operation
 from payouts.api.work_facts import (
     DeregistrationSerializer,
@@ -22,6 +22,19 @@ WORK: Final = "Work"
 _ONCE: Final = (
     "One event, or a list of up to 1,000, taken whole or not at all. The same event sent again counts once. Late ones "
     "and those out of order are taken; a mistake is corrected by a new event that names the old one in `corrects`."
+)
+_SIGNATURE: Final = OpenApiParameter(
+    body_signatures.HEADER,
+    {
+        "type": "string",
+        "maxLength": body_signatures.MOST_CHARACTERS,
+        "pattern": r"^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+$",
+    },
+    OpenApiParameter.HEADER,
+    description=(
+        "A compact JWS over the body's very bytes, its payload left out, by the Ed25519 key in the client's record; "
+        "needed where the client was set to sign."
+    ),
 )
 _ID: Final = {"event_id": "core-evt-000001", "occurred_at": "2026-01-31T12:00:05Z"}
 _SESSION: Final = {
@@ -50,6 +63,7 @@ def _told(
             resource_type_field_name=None,
             many=False,
         ),
+        parameters=(_SIGNATURE,),
         bodies={"One": example, "Several, with a correction": [example, corrected]},
         answer=TakenSerializer,
         example={"accepted": 1, "repeated": 0},

@@ -44,9 +44,14 @@ class Taken:
 
 @transaction.atomic
 def take(
-    kind: WorkKind, facts: Sequence[Mapping[str, Any]], *, reporter: User, request_id: str = ""
+    kind: WorkKind,
+    facts: Sequence[Mapping[str, Any]],
+    *,
+    reporter: User,
+    request_id: str = "",
+    signed_by: str = "",
 ) -> Taken:
-    """Write down these events of one kind, late ones and those out of order too.
+    """Write down these events of one kind, late ones and those out of order too; `signed_by` is the `kid`, if any.
 
     Raises EventConflict, with nothing written, for an id that was used before for something else.
     """
@@ -60,6 +65,7 @@ def take(
     _refuse_other_words(rows, {name: digests[name] for name in first if name not in new})
     if new:
         told = {"kind": kind.value, "events": len(new), "first": min(new), "last": max(new)}
+        told |= {"signed_by": signed_by} if signed_by else {}
         log.record("work.reported", actor=reporter, details=told, request_id=request_id)
     if kind == WorkKind.SESSION_COMPLETED:
         session_payments.queue({first[name]["session_id"] for name in new})
