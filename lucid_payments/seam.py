@@ -73,6 +73,8 @@ STEPS: Final = {
     "draw_line": "the commit of the line between what a run sees and what it doesn't",
     "freeze": "the commit of a run's inputs and entitlements",
     "compute": "the commit of a run's shares",
+    "pay_chunks": "the commit of a run's next payouts",
+    "settle_run": "the commit of a run that is over",
 }  # fmt: skip
 POINTS: Final = tuple(f"{step}.{moment}" for step in STEPS for moment in ("before", "after"))
 

@@ -251,6 +251,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 600},
     },
+    # The last day of a month, too: its run is opened and frozen once its cut-off has come.
+    "bring monthly runs forward": {
+        "task": "payouts.tasks.distribute",
+        "schedule": 20.0,
+        "options": {"expires": 15},
+    },
     "search the chain for people": {
         "task": "payouts.tasks.search",
         "schedule": 5.0,
@@ -272,6 +278,7 @@ CELERY_TASK_ROUTES = {
     "payouts.tasks.keep_stats": {"queue": "default"},
     "payouts.tasks.follow_nodes": {"queue": "default"},
     "payouts.tasks.pay_sessions": {"queue": "default"},
+    "payouts.tasks.distribute": {"queue": "default"},
 }
 
 # --- TRON -------------------------------------------------------------------------------------------------

@@ -59,6 +59,27 @@ def create(
         return _accept([(order, decision)], desk, origin)[0]
 
 
+def create_covered(*, creator: User, orders: Sequence[PayoutOrder]) -> list[Payout | LucidError]:
+    """Of each order the payout, or why it isn't accepted: one that isn't hides nobody.
+
+    For what people have agreed to as part of something larger, a monthly run: nobody is asked again. In the caller's
+    transaction, whose database says the same (the trigger on a run's chunks).
+    """
+    refused = screened.Refused()
+    desk = Desk.open(creator, orders, refused, hold_while_open=True)
+    decided: dict[int, tuple[PayoutOrder, RouterDecision]] = {}
+    answers: dict[int, Payout | LucidError] = {}
+    for index, order in enumerate(orders):
+        try:
+            decided[index] = order, desk.decide(order)
+        except LucidError as error:
+            answers[index] = error
+    made = _accept(list(decided.values()), desk, _Origin(creator, "", None, desk.at)) if decided else []
+    answers |= dict(zip(decided, made, strict=True))
+    screened.keep_refused(refused, creator)
+    return [answers[index] for index in range(len(orders))]
+
+
 def create_batch(
     *,
     creator: User,

@@ -13,6 +13,7 @@ class PayoutManager:
     # Coming in and being called off
     create = staticmethod(intake.create)
     create_batch = staticmethod(intake.create_batch)
+    create_covered = staticmethod(intake.create_covered)
     cancel = staticmethod(execution.cancel)
     hold = staticmethod(execution.hold)
 

@@ -42,15 +42,18 @@ def kept(creator: User, request_id: str) -> Iterator[Refused]:
     try:
         yield refused
     except LucidError:
-        if refused.look is not None and refused.orders:
-            met = [
-                Encounter(
-                    order.recipient_address, creator=creator, amount=order.amount, request_id=request_id
-                )
-                for order in refused.orders
-            ]
-            cases.keep(refused.look, met, Moment.CREATION)
+        keep_refused(refused, creator, request_id)
         raise
+
+
+def keep_refused(refused: Refused, creator: User, request_id: str = "") -> None:
+    """Open the cases of orders that were refused; no statement where there are none."""
+    if refused.look is not None and refused.orders:
+        met = [
+            Encounter(order.recipient_address, creator=creator, amount=order.amount, request_id=request_id)
+            for order in refused.orders
+        ]
+        cases.keep(refused.look, met, Moment.CREATION)
 
 
 def refuse_listed(order: PayoutOrder, refused: Refused) -> None:

@@ -47,6 +47,16 @@ def pay_sessions() -> None:
         continue
 
 
+@shared_task(name="payouts.tasks.distribute")
+def distribute() -> None:
+    from payouts.distribution import monthly
+
+    nudge.started("payouts.tasks.distribute")
+    until = time.monotonic() + BUSY_SECONDS
+    while monthly.advance() and time.monotonic() < until:
+        continue
+
+
 @shared_task(name="payouts.tasks.send")
 def send() -> None:
     from payouts.sending import send_due

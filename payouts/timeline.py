@@ -19,6 +19,7 @@ from lucid_payments.audit import log
 from lucid_payments.events import outbox
 from lucid_payments.money import to_decimal
 from payouts import batches, metrics, paid
+from payouts.distribution import progress
 from payouts.models.attempt import Attempt
 from payouts.models.payout import (
     ENDED,
@@ -69,6 +70,7 @@ def move(steps: Sequence[Step], *, actor: User | str = SYSTEM, at: datetime) -> 
         for name, value in step.changes.items():
             setattr(step.payout, name, value)
     batches.end_what_is_over([step.payout for step in steps if step.to in ENDED], at)
+    progress.note_ended((step.payout, step.to) for step in steps if step.to in ENDED)
 
 
 def record(steps: Iterable[tuple[Step, str]], *, actor: User | str) -> None:

@@ -15,7 +15,7 @@ from payouts.distribution.lifecycle import SYSTEM, RunRefused
 from payouts.distribution.periods import Period
 from payouts.distribution.seeds import Seed
 from payouts.models.distribution import DistributionRun, RunState
-from payouts.models.work import WorkEvent
+from payouts.models.work import WorkEvent, WorkKind
 
 
 @transaction.atomic
@@ -31,6 +31,12 @@ def open_run(period: Period, *, actor: User | str = SYSTEM) -> DistributionRun:
         raise RunRefused(f"There is a run for {period} already: a month is paid once.") from None
     lifecycle.tell(run, "open", None, actor=actor, detail=f"Work until {period.cut_off:%Y-%m-%d}.")
     return run
+
+
+def has_work(period: Period) -> bool:
+    """Whether any session was reported that ended in it."""
+    sessions = WorkEvent.objects.filter(kind=WorkKind.SESSION_COMPLETED)
+    return sessions.filter(ended_at__gte=period.starts_at, ended_at__lt=period.cut_off).exists()
 
 
 @commits.atomic("draw_line")

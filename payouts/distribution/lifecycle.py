@@ -65,8 +65,9 @@ def tell(
     actor: User | str,
     detail: str,
     request_id: str = "",
+    **details: str,
 ) -> None:
-    """Write who did what: the run's own history, the audit log, and an event where its state is another one."""
+    """Write who did what: the run's own history, the audit log (with `details`), and an event for another state."""
     RunStep.objects.create(
         run=run,
         action=action,
@@ -76,10 +77,10 @@ def tell(
         detail=detail[:500],
     )
     log.record(
-        f"distribution.{action}",
+        f"distribution.{action.replace(' ', '_')}",
         actor=actor,
         subject=run,
-        details={"from": before or "", "to": run.state, "detail": detail},
+        details={"from": before or "", "to": run.state, "detail": detail, **details},
         request_id=request_id,
     )
     if before != run.state:

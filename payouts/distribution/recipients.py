@@ -14,11 +14,12 @@ from payouts.models.distribution import Carry, DistributionRun, Entitlement, Run
 
 _LINES: Final = Entitlement._meta.db_table
 _CARRIES: Final = Carry._meta.db_table
-# What was carried or held there, and for which there is no payout.
+# What was carried or held there; once no payout of it is open, which might still fail.
 _CARRY: Final = f"""
 WITH left_over AS (
     SELECT line.* FROM {_LINES} AS line JOIN {DistributionRun._meta.db_table} AS earlier ON earlier.id = line.run_id
     WHERE line.state IN ('carried', 'held') AND line.amount > line.committed AND line.run_id <> %(run)s
+        AND line.committed = line.paid
         AND earlier.state IN ('running', 'paused', 'settled', 'reported')
     ORDER BY line.id FOR UPDATE OF line
 )

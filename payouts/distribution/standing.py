@@ -6,13 +6,18 @@ for each payout when it is made, when it is released, and when it is signed: nob
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
+
+from django.db import connection
 
 from kyc.eligibility import MINIMUM_REPUTATION
 from kyc.models import Attestation, Node, NodeOperator, Wallet
 from lucid_payments.accounts.models import User
 from payouts.models.distribution import Entitlement
 
+# What Core calls a user is our public id of theirs; other names are nobody's.
+_UUID: Final = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 # `reason` (a LineHold, empty where nothing speaks against it) and `now_at`, the address that counts by now, of each
 # line that `WHERE` picks; see `of`.
 _STANDING: Final = f"""
@@ -32,10 +37,11 @@ SELECT line.id, coalesce(said.wallet, wallet.address, '') AS now_at,
 FROM {Entitlement._meta.db_table} AS line
 LEFT JOIN {Node._meta.db_table} AS node ON line.kind = 'node' AND node.node_id = line.recipient
 LEFT JOIN {NodeOperator._meta.db_table} AS operator ON operator.id = node.operator_id
-LEFT JOIN (
-    SELECT DISTINCT ON (node_id) * FROM {Attestation._meta.db_table} ORDER BY node_id, seq DESC
-) AS said ON said.node_id = node.id
-LEFT JOIN {User._meta.db_table} AS owner ON line.kind = 'user' AND owner.public_id::text = line.recipient
+LEFT JOIN LATERAL (
+    SELECT * FROM {Attestation._meta.db_table} AS newest WHERE newest.node_id = node.id ORDER BY seq DESC LIMIT 1
+) AS said ON true
+LEFT JOIN {User._meta.db_table} AS owner ON owner.public_id =
+    CASE WHEN line.kind = 'user' AND line.recipient ~ '{_UUID}' THEN line.recipient::uuid END
 LEFT JOIN {Wallet._meta.db_table} AS wallet
     ON wallet.user_id = owner.id AND wallet.ended_at IS NULL AND wallet.counts_from <= lucid_now()
 """  # noqa: S608 - tables' names, and a constant
@@ -44,3 +50,15 @@ LEFT JOIN {Wallet._meta.db_table} AS wallet
 def of(condition: str) -> str:
     """SQL that answers (id, now_at, reason) of the entitlements `line` for which `condition` holds."""
     return f"{_STANDING} WHERE {condition}"
+
+
+_SOME: Final = of("line.id = ANY(%s)")
+
+
+def of_some(pks: Collection[int]) -> dict[int, tuple[str, str]]:
+    """The address that counts by now, and why not (a LineHold, or empty), of each of these entitlements."""
+    if not pks:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_SOME, [list(pks)])
+        return {pk: (now_at, reason) for pk, now_at, reason in cursor.fetchall()}

@@ -10,7 +10,7 @@ from typing import Any
 from kyc.models import Node, NodeOperator, OperatorStatus, Wallet
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
-from payouts.distribution import computing, freezing
+from payouts.distribution import approving, computing, freezing, steering
 from payouts.distribution.periods import Period
 from payouts.distribution.seeds import Seed
 from payouts.models import DistributionRun, Entitlement, PoolKind, WorkEvent
@@ -105,3 +105,25 @@ def computed(
 
 def lines(run: DistributionRun) -> dict[str, Entitlement]:
     return {line.recipient: line for line in run.entitlements.all()}
+
+
+def approvers() -> tuple[User, User]:
+    first, second = (
+        User.objects.get_or_create(username=f"approver-{number}", defaults={"role": "payout_approver"})[0]
+        for number in (1, 2)
+    )
+    return first, second
+
+
+def approved(run: DistributionRun) -> DistributionRun:
+    for one in approvers():
+        run = approving.approve(run.pk, actor=one, seen=run.run_hash)
+    return run
+
+
+def running(run: DistributionRun) -> DistributionRun:
+    """Approved by two, and begun."""
+    run = steering.schedule(approved(run).pk, at=clock.now(), actor=administrators()[0])
+    assert steering.start(run.pk)
+    run.refresh_from_db()
+    return run

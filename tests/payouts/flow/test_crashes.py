@@ -223,7 +223,7 @@ AFTER_A_DEATH: dict[str, Story] = {
 # Steps of the web process: a request's own.
 REQUESTS = ("request", "create", "create_batch", "nudge")
 # Steps of a monthly run: tests/payouts/distribution/test_killed.py.
-MONTHLY = ("draw_line", "freeze", "compute")
+MONTHLY = ("draw_line", "freeze", "compute", "pay_chunks", "settle_run")
 EVERYDAY = tuple(
     step for step in STEPS if step not in {*STORIES, *BURIAL, *AFTER_A_DEATH, *REQUESTS, *MONTHLY}
 )
