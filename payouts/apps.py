@@ -16,6 +16,7 @@ class PayoutsConfig(AppConfig):
         # Acts and checks register themselves.
         from payouts import (  # noqa: F401
             acts,
+            attested,
             chain,
             checks,
             cooling,
@@ -38,6 +39,7 @@ class PayoutsConfig(AppConfig):
         wallets.register_guard(refusals.require_payable)
         deployment.register_contract(lambda: chain.network().usdt_contract)
         checks_before_approval.register("Screening", screened.words)
+        checks_before_approval.register("Attestation", attested.words)
         rescreening.register("payouts.recipients", screened.Recipients())
         screening_cases.when_cleared(screened.go_on)
         recipients.register_names(reading.names)
