@@ -12,7 +12,7 @@ from lucid_payments.api.errors import AmountTooHigh, BatchRefused, LucidError
 from lucid_payments.audit import log
 from lucid_payments.events import outbox
 from lucid_payments.money import format_usdt, to_decimal
-from payouts import schedule, screened, timeline, unusual
+from payouts import own_sessions, schedule, screened, timeline, unusual
 from payouts.approvals import requests
 from payouts.models.approval import ApprovalRequest
 from payouts.models.batch import PayoutBatch
@@ -54,7 +54,13 @@ def create(
     with screened.kept(creator, request_id) as listed, commits.atomic("create"):
         desk = Desk.open(creator, [order], listed, hold_while_open=hold_while_open)
         decision = desk.decide(order)
-        approval = requests.ask(creator=creator, amounts=[order.amount], at=desk.at, request_id=request_id)
+        approval = requests.ask(
+            creator=creator,
+            amounts=[order.amount],
+            at=desk.at,
+            own_session=(order.session_id or "") if own_sessions.needs_nobody(creator, order) else "",
+            request_id=request_id,
+        )
         origin = _Origin(creator, request_id, idempotency_key, desk.at, approval=approval)
         return _accept([(order, decision)], desk, origin)[0]
 

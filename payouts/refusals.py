@@ -29,7 +29,7 @@ from lucid_payments.api.errors import (
     SessionPaid,
 )
 from lucid_payments.money import format_usdt
-from payouts import screened
+from payouts import own_sessions, screened
 from payouts.approvals import rules
 from payouts.distribution import paid_sessions
 from payouts.distribution.paid_sessions import First
@@ -74,8 +74,9 @@ class Desk:
     replaced_already: set[int]
     # The live payouts that name a session of these orders, by session and recipient.
     sessions: dict[tuple[str, str], First]
-    # The sessions of these orders that a month's run has counted.
+    # The sessions of these orders that a month's run has counted, and those that are somebody else's work.
     counted: set[str]
+    foreign: set[str]
     hold_while_open: bool
     # When they are looked at, UTC.
     at: datetime
@@ -117,6 +118,7 @@ class Desk:
             replaced_already={pk for pk in taken if pk is not None},
             sessions=paid_sessions.first_payouts(sessions),
             counted=paid_sessions.counted(sessions),
+            foreign=own_sessions.foreign(creator, sessions) if sessions else set(),
             hold_while_open=hold_while_open,
             at=at,
             look=refused.look,
@@ -210,6 +212,8 @@ class Desk:
     def _check_session(self, order: PayoutOrder) -> None:
         if not order.session_id:
             return
+        if order.session_id in self.foreign:
+            raise PermissionRefused({"session_id": ["This session isn't one of yours."]})
         if order.session_id in self.counted:
             raise SessionPaid({"session_id": ["This session is counted in a month's distribution."]})
         first = self.sessions.get((order.session_id, order.recipient_address))

@@ -23,17 +23,23 @@ def ask(
     amounts: Sequence[int],
     at: datetime,
     batch: PayoutBatch | None = None,
+    own_session: str = "",
     request_id: str = "",
 ) -> ApprovalRequest | None:
     """The request that payouts of these amounts (base units), about to be created, must wait for; None for none.
+
+    `own_session` is the session that one payout is the price of, where it is its creator's own.
 
     In the transaction that creates them, under `rules.hold_creator`. One statement where nobody is needed.
     """
     rule, before = rules.in_force_with_day(creator, at)
     total = sum(amounts)
     figures = Figures(max(amounts), total if batch is not None else None, before + total)
-    needed = rules.needed(rule, figures)
+    needed = rules.needed(rule, figures, own_session=bool(own_session))
     if not needed:
+        if own_session:
+            told = {"session": own_session, "amount": total, "rule_version": rule.version}
+            log.record("approval.own_session", actor=creator, details=told, request_id=request_id)
         return None
     asked = ApprovalRequest.objects.create(
         creator=creator,

@@ -1,8 +1,7 @@
 """How many people must agree: a table by the creator's role (compliance.md, "Approval"), in versions.
 
-One part of that table can't be true yet: an unpaid completed session of an end user's own would need no approval up
-to its amount, but what a session is worth is written nowhere. Until it is, each payout that an end user asks for
-needs one.
+What an end user asks for of a session of their own (`payouts.own_sessions`) is compared with no single payout's
+threshold; all else that the rule asks still counts.
 """
 
 from __future__ import annotations
@@ -43,10 +42,13 @@ class Figures:
     day: int
 
 
-def needed(rule: ApprovalRule, figures: Figures) -> int:
-    """So many approvals, by as many people. Of the three figures the one that asks for most counts."""
+def needed(rule: ApprovalRule, figures: Figures, *, own_session: bool = False) -> int:
+    """So many approvals, by as many people. Of the three figures the one that asks for most counts.
+
+    `own_session`: it is the price of the creator's own session, which one payout's threshold isn't for.
+    """
     asked = (
-        (figures.largest, rule.payout_above),
+        (figures.largest, None if own_session else rule.payout_above),
         (figures.total, rule.batch_above),
         (figures.day, rule.day_above),
     )
