@@ -30,6 +30,26 @@ def stacked(parts: Sequence[tuple[str, int]], whole: int) -> list[Part]:
     return drawn
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a chart that stands on its lower edge; in the drawing's units."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def columns(amounts: Sequence[int], height: int) -> list[Column]:
+    """`amounts` side by side, in proportion to the largest, which is `height`; what isn't nothing is seen."""
+    step, most = WIDTH // max(1, len(amounts)), max(amounts, default=0)
+    drawn = []
+    for place, amount in enumerate(amounts):
+        tall = max(2, height * amount // most) if amount > 0 else 0
+        drawn.append(Column(place * step, height - tall, max(1, step - max(1, step // 8)), tall))
+    return drawn
+
+
 def _place(amount: int, whole: int) -> int:
     if whole <= 0:
         return WIDTH if amount > 0 else 0

@@ -1,5 +1,5 @@
-"""The back office's acts on approvals and cases; importing this registers them."""
+"""The back office's acts on approvals, cases, rules and slots; importing this registers them."""
 
-from payouts.acts import approval_rules, approvals, cases, session_rule
+from payouts.acts import approval_rules, approvals, cases, session_rule, slots
 
-__all__ = ["approval_rules", "approvals", "cases", "session_rule"]
+__all__ = ["approval_rules", "approvals", "cases", "session_rule", "slots"]

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +17,7 @@ from django.utils.safestring import SafeString
 from lucid_payments.audit.admin import register_ids
 from lucid_payments.audit.archives import page as archives
 from lucid_payments.backoffice import formats
-from lucid_payments.backoffice.filters import ChoiceFilter, DaysFilter
+from lucid_payments.backoffice.filters import ChoiceFilter, DaysFilter, FormFilter
 from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
@@ -71,6 +72,28 @@ class BatchTypeFilter(ChoiceFilter):
     options = [(kind.value, kind.value.capitalize()) for kind in BatchType]
 
 
+class SlotFilter(FormFilter):
+    """Of one slot of the schedule, as its page leads here; a field of the form only while it narrows."""
+
+    title = "Slot"
+    template = "admin/filters/slot.html"
+    parameters = ("slot",)
+
+    @property
+    def value(self) -> str:
+        return str(self.used_parameters["slot"])
+
+    def has_output(self) -> bool:
+        return bool(self.value)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value:
+            return queryset
+        if not (self.value.isascii() and self.value.isdecimal() and len(self.value) < 19):
+            raise IncorrectLookupParameters("slot: no number")
+        return queryset.filter(slot_id=int(self.value))
+
+
 class CreatedFilter(DaysFilter):
     title = "Created"
     column = "created_at"
@@ -90,7 +113,7 @@ class PayoutAdmin(RecordAdmin):
         "id_shown", "status_shown", "hold_shown", "amount_shown", "recipient_shown", "router_shown",
         "priority_shown", "age_shown", "creator_shown",
     )  # fmt: skip
-    list_filter = (StatusFilter, HoldFilter, RouterFilter, BatchTypeFilter, CreatedFilter)
+    list_filter = (StatusFilter, HoldFilter, RouterFilter, BatchTypeFilter, CreatedFilter, SlotFilter)
     list_select_related = ("creator",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

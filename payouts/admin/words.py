@@ -82,7 +82,7 @@ HOLDS: Final[dict[str, Hold]] = {
     HoldReason.KILL_SWITCH: Hold(
         "Kill switch", "The kill switch is pulled; nothing is signed or sent.", "Somebody lets it go."
     ),
-    HoldReason.PAUSED: Hold("Paused", "Payouts were paused by a person.", "A person resumes them."),
+    HoldReason.PAUSED: Hold("Paused", "Its slot was paused by a person.", "A person resumes the slot."),
     HoldReason.TREASURY_USDT: Hold(
         "Not enough USDT",
         "The treasury can't cover it, or the token would refuse it.",

@@ -119,10 +119,17 @@ def hold_waiting(slot: PayoutSlot) -> None:
         execution.hold(waiting, HoldReason.PAUSED, detail=_PAUSED)
 
 
-def _lock(pk: int, states: tuple[SlotState, ...]) -> PayoutSlot:
-    """The release's lock and the slot's: after whoever is joining it, and before whoever would be next."""
+def lock(pk: int) -> PayoutSlot:
+    """The release's lock and the slot's: after whoever is joining it, and before whoever would be next.
+
+    Raises PayoutSlot.DoesNotExist.
+    """
     locks.hold(locks.AdvisoryLock.RELEASE)
-    slot = PayoutSlot.objects.select_for_update().get(pk=pk)
+    return PayoutSlot.objects.select_for_update().get(pk=pk)
+
+
+def _lock(pk: int, states: tuple[SlotState, ...]) -> PayoutSlot:
+    slot = lock(pk)
     if slot.state not in states:
         raise SlotConflict(f"It is {slot.get_state_display().lower()}.")
     return slot

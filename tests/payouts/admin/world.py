@@ -252,6 +252,7 @@ def back_office_roles() -> list[str]:
 
 LISTS = {
     "/admin/payouts/payout/": "payouts",
+    "/admin/payouts/payoutslot/": "payouts",
     "/admin/payouts/approvalrequest/": "payouts",
     "/admin/payouts/approvalrule/": "limits",
     "/admin/payouts/sessionrule/": "limits",
