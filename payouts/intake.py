@@ -8,10 +8,10 @@ from datetime import datetime
 
 from lucid_payments import commits, nudge
 from lucid_payments.accounts.models import User
-from lucid_payments.api.errors import AmountTooHigh, BatchRefused, LucidError
+from lucid_payments.api.errors import BatchRefused, LucidError
 from lucid_payments.audit import log
 from lucid_payments.events import outbox
-from lucid_payments.money import format_usdt, to_decimal
+from lucid_payments.money import to_decimal
 from payouts import own_sessions, schedule, screened, timeline, unusual
 from payouts.approvals import requests
 from payouts.models.approval import ApprovalRequest
@@ -110,7 +110,6 @@ def _create_batch(
     request_id: str,
     idempotency_key: str | None,
 ) -> PayoutBatch:
-    creator = desk.creator
     refused: dict[int, LucidError] = {}
     decided: list[tuple[PayoutOrder, RouterDecision]] = []
     for index, order in enumerate(orders):
@@ -120,29 +119,57 @@ def _create_batch(
             refused[index] = error
     if refused:
         raise BatchRefused(refused)
-    _refuse_more_than_a_day(decided, desk)
-    batch = PayoutBatch.objects.create(
-        creator=creator,
+    desk.refuse_more_than_a_day(decided)
+    return accept_batch(
+        desk,
+        decided,
         router_type=router_type,
         priority=orders[0].priority,
         batch_type=orders[0].batch_type,
-        total_payouts=len(orders),
-        total_amount=sum(order.amount for order in orders),
+        request_id=request_id,
+        idempotency_key=idempotency_key,
+    )
+
+
+def accept_batch(
+    desk: Desk,
+    decided: Sequence[tuple[PayoutOrder, RouterDecision]],
+    *,
+    router_type: str | None,
+    priority: int,
+    batch_type: str,
+    request_id: str = "",
+    idempotency_key: str | None = None,
+    source_hash: str = "",
+) -> PayoutBatch:
+    """Write the batch of orders that `desk` has accepted, in its transaction.
+
+    `source_hash`: the SHA-256 of the file that it comes from. Such a batch always waits for approval.
+    """
+    creator = desk.creator
+    batch = PayoutBatch.objects.create(
+        creator=creator,
+        router_type=router_type,
+        priority=priority,
+        batch_type=batch_type,
+        total_payouts=len(decided),
+        total_amount=sum(order.amount for order, _ in decided),
         request_id=request_id,
         idempotency_key=idempotency_key,
         created_at=desk.at,
     )
     approval = requests.ask(
         creator=creator,
-        amounts=[order.amount for order in orders],
+        amounts=[order.amount for order, _ in decided],
         at=desk.at,
         batch=batch,
         request_id=request_id,
+        source_hash=source_hash,
     )
     _accept(decided, desk, _Origin(creator, request_id, idempotency_key, desk.at, batch, approval))
     told = {
         "batch_id": batch.batch_id,
-        "total_payouts": len(orders),
+        "total_payouts": len(decided),
         "amount_usdt": str(to_decimal(batch.total_amount)),
     }
     log.record("batch.created", actor=creator, subject=batch, details=told, request_id=request_id)
@@ -217,21 +244,3 @@ def _row(
         due_at=due_at,
         created_at=origin.at,
     )
-
-
-def _refuse_more_than_a_day(decided: Sequence[tuple[PayoutOrder, RouterDecision]], desk: Desk) -> None:
-    """What could never go in one day is a mistake more often than a wish."""
-    total = sum(order.amount for order, _ in decided)
-    limits = {"daily_limit": desk.policies.everybody.daily_limit}
-    of_creator = desk.policies.creator_limit(desk.creator.role)
-    if of_creator is not None:
-        limits["creator_limit"] = of_creator
-    totals = [(name, limit, total) for name, limit in limits.items()]
-    for router in {decision.router for _, decision in decided}:
-        its = sum(order.amount for order, decision in decided if decision.router == router)
-        totals.append(("daily_limit", desk.policies.daily_limit(router), its))
-    for name, limit, amount in totals:
-        if amount > limit:
-            raise AmountTooHigh(
-                {"limit_name": name, "limit": format_usdt(limit), "amount": format_usdt(amount)}
-            )

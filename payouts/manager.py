@@ -5,6 +5,7 @@ from __future__ import annotations
 from payouts import adoption, execution, intake, resolution, settlement
 from payouts.approvals import deciding, many
 from payouts.slots import stopping
+from payouts.uploads import submitting
 
 
 class PayoutManager:
@@ -14,6 +15,7 @@ class PayoutManager:
     create = staticmethod(intake.create)
     create_batch = staticmethod(intake.create_batch)
     create_covered = staticmethod(intake.create_covered)
+    submit_file = staticmethod(submitting.submit)
     cancel = staticmethod(execution.cancel)
     hold = staticmethod(execution.hold)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -52,6 +52,9 @@ from routers import limits, policy, selection, standing
 from routers.choices import RouterType
 from routers.policy import Policies
 from routers.selection import RouterDecision
+
+# Raises the LucidError that says why an order isn't accepted.
+_Look = Callable[[PayoutOrder], None]
 
 
 @dataclass(slots=True)
@@ -127,29 +130,43 @@ class Desk:
 
     def decide(self, order: PayoutOrder) -> RouterDecision:
         """The router that will pay it. Raises the LucidError that says why the order isn't accepted."""
-        _check_recipient(order)
-        self._check_role(order)
-        if not MINIMUM_AMOUNT <= order.amount <= MAXIMUM_AMOUNT:
-            raise InvalidRequest({"amount_usdt": ["The amount must be from 0.01 to 10000 USDT."]})
+        for look in self._before_the_router():
+            look(order)
         decision = self._decision(order)
-        if not self.hold_while_open:
-            self._refuse_while_open(decision.router)
-        selection.refuse_what_never_fits(
-            order.amount,
-            decision.router,
-            role=self.creator.role,
-            policies=self.policies,
-            attested=self.attested.get(selection.subject_of(decision.router, order.node_id), UNLIMITED),
-        )
-        selection.refuse_batch_type(order.batch_type, decision.router, self.policies)
-        self._check_reference(order)
-        self._check_session(order)
-        self._check_replaced(order)
-        if order.on_limit == OnLimit.REFUSE:
-            self._refuse_what_waits_for_tomorrow(order, decision.router)
-        # Last: only what would have been paid opens a case.
-        screened.refuse_listed(order, self.refused)
+        for look in self._by_the_router(decision.router):
+            look(order)
         return decision
+
+    def problems(self, order: PayoutOrder) -> tuple[RouterDecision | None, list[LucidError]]:
+        """All that `decide` would refuse the order for, one after the other, instead of the first alone."""
+        found: list[LucidError] = []
+        for look in self._before_the_router():
+            _gather(look, order, found)
+        decision = None
+        try:
+            decision = self._decision(order)
+        except LucidError as error:
+            found.append(error)
+        for look in self._by_the_router(decision.router if decision is not None else None):
+            _gather(look, order, found)
+        return decision, found
+
+    def refuse_more_than_a_day(self, decided: Sequence[tuple[PayoutOrder, RouterDecision]]) -> None:
+        """Raises AmountTooHigh: what could never go in one day is a mistake more often than a wish."""
+        total = sum(order.amount for order, _ in decided)
+        limits = {"daily_limit": self.policies.everybody.daily_limit}
+        of_creator = self.policies.creator_limit(self.creator.role)
+        if of_creator is not None:
+            limits["creator_limit"] = of_creator
+        totals = [(name, limit, total) for name, limit in limits.items()]
+        for router in {decision.router for _, decision in decided}:
+            its = sum(order.amount for order, decision in decided if decision.router == router)
+            totals.append(("daily_limit", self.policies.daily_limit(router), its))
+        for name, limit, amount in totals:
+            if amount > limit:
+                raise AmountTooHigh(
+                    {"limit_name": name, "limit": format_usdt(limit), "amount": format_usdt(amount)}
+                )
 
     def hold(self, order: PayoutOrder, slot: PayoutSlot | None) -> HoldReason | None:
         """Why an accepted order, which goes with this slot, doesn't go at once."""
@@ -161,6 +178,26 @@ class Desk:
     def replaced(self, order: PayoutOrder) -> Payout | None:
         """The payout that this order replaces, once `decide` has accepted it."""
         return self.replaceable[order.retry_of] if order.retry_of else None
+
+    def _before_the_router(self) -> Iterator[_Look]:
+        yield _check_recipient
+        yield self._check_role
+        yield _check_amount
+
+    def _by_the_router(self, router: str | None) -> Iterator[_Look]:
+        """None: no router would pay it, and what depends on one isn't asked."""
+        if router is not None:
+            if not self.hold_while_open:
+                yield lambda order: self._refuse_while_open(router)
+            yield lambda order: self._refuse_what_never_fits(order, router)
+            yield lambda order: selection.refuse_batch_type(order.batch_type, router, self.policies)
+        yield self._check_reference
+        yield self._check_session
+        yield self._check_replaced
+        if router is not None:
+            yield lambda order: self._refuse_what_waits_for_tomorrow(order, router)
+        # Last: only what would have been paid opens a case.
+        yield lambda order: screened.refuse_listed(order, self.refused)
 
     def _decision(self, order: PayoutOrder) -> RouterDecision:
         # End users are paid through V0, also where the rule would choose for a node (contract.md, "Roles").
@@ -245,7 +282,18 @@ class Desk:
             raise InvalidRequest({name: ["An earlier payout of this batch has the same."]})
         self._named.add((name, value, recipient))
 
+    def _refuse_what_never_fits(self, order: PayoutOrder, router: str) -> None:
+        selection.refuse_what_never_fits(
+            order.amount,
+            router,
+            role=self.creator.role,
+            policies=self.policies,
+            attested=self.attested.get(selection.subject_of(router, order.node_id), UNLIMITED),
+        )
+
     def _refuse_what_waits_for_tomorrow(self, order: PayoutOrder, router: str) -> None:
+        if order.on_limit != OnLimit.REFUSE:
+            return
         claim = limits.Claim(
             router,
             order.recipient_address,
@@ -283,6 +331,18 @@ def _check_recipient(order: PayoutOrder) -> None:
         require_payable(order.recipient_address)
     except addresses.InvalidAddress as error:
         raise InvalidAddress({"recipient_address": [str(error)]}) from None
+
+
+def _check_amount(order: PayoutOrder) -> None:
+    if not MINIMUM_AMOUNT <= order.amount <= MAXIMUM_AMOUNT:
+        raise InvalidRequest({"amount_usdt": ["The amount must be from 0.01 to 10000 USDT."]})
+
+
+def _gather(look: _Look, order: PayoutOrder, found: list[LucidError]) -> None:
+    try:
+        look(order)
+    except LucidError as error:
+        found.append(error)
 
 
 def _own_nodes(creator: User, named: set[str]) -> frozenset[str]:

@@ -24,6 +24,8 @@ from payouts.models.approval import ApprovalRequest, RequestState
 from routers.choices import RouterType
 
 NEVER: Final = "Never paid before"
+# As many payouts of a batch as one page names.
+MOST_LISTED: Final = 100
 
 
 class OneRequest(Act):
@@ -54,10 +56,18 @@ class OneRequest(Act):
         }
         if request.is_batch:
             told["Payouts"] = str(len(subject.payouts))
+            if request.source_hash:
+                told["SHA-256 of the file"] = formats.code(request.source_hash)
+            foremost = subject.foremost(MOST_LISTED)
             told |= {
                 f"{place}. {format_usdt(seen.payout.amount)} USDT": line_of(seen)
-                for place, seen in enumerate(subject.payouts, start=1)
+                for place, seen in enumerate(foremost, start=1)
             }
+            if len(foremost) < len(subject.payouts):
+                more = len(subject.payouts) - len(foremost)
+                told["Further payouts"] = (
+                    f"{more:,}. Look-alikes, new recipients and the largest stand here; the request's page leads on."
+                )
         return told
 
     def version(self, subject: Seen) -> str:

@@ -15,6 +15,7 @@ from payouts.admin import (
     slots,
     treasury,
     unusual,
+    uploads,
     work,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "slots",
     "treasury",
     "unusual",
+    "uploads",
     "work",
 ]

@@ -23,10 +23,11 @@ from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
 from lucid_payments.money import format_usdt
-from payouts.acts.approvals import APPROVE_MANY, REJECT_MANY, queue_url
+from payouts.acts.approvals import APPROVE_MANY, MOST_LISTED, REJECT_MANY, queue_url
 from payouts.approvals import facts, many, requests
 from payouts.approvals.telling import APPROVERS
 from payouts.models.approval import Approval, ApprovalRequest, RequestState
+from payouts.models.upload import PayoutUpload
 
 # How many the queue shows at once, and the parameter of its next page: the key of the last one shown.
 SHOWN: Final = many.MOST_REJECTED
@@ -85,11 +86,19 @@ class ApprovalRequestAdmin(RecordAdmin):
         return {
             "title": f"Approval {row.pk}",
             "seen": seen,
+            "foremost": seen.foremost(MOST_LISTED),
+            "upload": PayoutUpload.objects.only("upload_id", "name").filter(batch=row.batch).first()
+            if row.source_hash
+            else None,
             "state": badge_of(row),
             "age": clock.now() - row.asked_at,
             "why": why(row),
-            "decisions": list(Approval.objects.filter(request=row).order_by("pk")),
-            "ended": list(row.payouts.order_by("pk")) if row.state != RequestState.WAITING else [],
+            "decisions": [
+                (said, _found(said)) for said in Approval.objects.filter(request=row).order_by("pk")
+            ],
+            "ended": list(row.payouts.order_by("pk")[:MOST_LISTED])
+            if row.state != RequestState.WAITING
+            else [],
             "buttons": [
                 acts.button(kind, row.pk, request.user, seen)
                 for kind in ("approval.approve", "approval.reject")
@@ -125,6 +134,11 @@ class ApprovalRequestAdmin(RecordAdmin):
         return formats.moment(row.ended_at) if row.ended_at is not None else ""
 
 
+def _found(said: Approval) -> list[str]:
+    """What the checks said then, each sentence once."""
+    return list(dict.fromkeys(f"{found['check']}: {found['said']}" for found in said.found))
+
+
 def badge_of(row: ApprovalRequest) -> SafeString:
     return formats.badge(row.get_state_display(), TONES[RequestState(row.state)])
 
@@ -136,7 +150,7 @@ def why(row: ApprovalRequest) -> list[str]:
     if row.is_batch:
         figures.append(("The batch", row.total, rule.batch_above))
     figures.append(("What its creator asked for in 24 hours, this included,", row.day, rule.day_above))
-    told = []
+    told = ["An uploaded file is always approved by somebody."] if row.source_hash else []
     for words, figure, limit in figures:
         for above, people in ((rule.two_above, 2), (limit, 1)):
             if above is not None and figure > above:

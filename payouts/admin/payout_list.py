@@ -105,7 +105,7 @@ class PayoutAdmin(RecordAdmin):
     title = "Payouts"
     group = Group.WORK
     place = 10
-    search_for = "Payout id, txid, recipient's address or reference, in full"
+    search_for = "Payout or batch id, txid, recipient's address or reference, in full"
     page_template = "admin/payouts/payout.html"
     page_key = "payout_id"
     search_fields = ("payout_id",)
@@ -129,6 +129,8 @@ class PayoutAdmin(RecordAdmin):
             return queryset.filter(recipient_address=term)
         if term.startswith("payout_"):
             return queryset.filter(payout_id=term)
+        if term.startswith("batch_"):
+            return queryset.filter(batch__batch_id=term)
         # Unique per creator: PostgreSQL skips through that index, creator by creator.
         return queryset.filter(reference_id=term)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,24 @@ class Seen:
     @property
     def doubles(self) -> list[PayoutSeen]:
         return [seen for seen in self.payouts if seen.recipient.double]
+
+    def foremost(self, most: int) -> list[PayoutSeen]:
+        """All of its payouts, or those to read first where there are more than `most`: what a check forbids,
+        look-alikes, who was never paid, the largest.
+        """
+        if len(self.payouts) <= most:
+            return self.payouts
+        return heapq.nsmallest(
+            most,
+            self.payouts,
+            key=lambda one: (
+                not one.forbids,
+                not one.recipient.double,
+                one.recipient.paid_before,
+                -one.payout.amount,
+                one.payout.pk,
+            ),
+        )
 
     @property
     def new_recipients(self) -> int:

@@ -25,17 +25,19 @@ def ask(
     batch: PayoutBatch | None = None,
     own_session: str = "",
     request_id: str = "",
+    source_hash: str = "",
 ) -> ApprovalRequest | None:
     """The request that payouts of these amounts (base units), about to be created, must wait for; None for none.
 
-    `own_session` is the session that one payout is the price of, where it is its creator's own.
+    `own_session` is the session that one payout is the price of, where it is its creator's own. What comes from a file
+    (`source_hash`, its SHA-256) needs somebody whatever the rule says: nobody has typed it.
 
     In the transaction that creates them, under `rules.hold_creator`. One statement where nobody is needed.
     """
     rule, before = rules.in_force_with_day(creator, at)
     total = sum(amounts)
     figures = Figures(max(amounts), total if batch is not None else None, before + total)
-    needed = rules.needed(rule, figures, own_session=bool(own_session))
+    needed = max(rules.needed(rule, figures, own_session=bool(own_session)), 1 if source_hash else 0)
     if not needed:
         if own_session:
             told = {"session": own_session, "amount": total, "rule_version": rule.version}
@@ -51,6 +53,7 @@ def ask(
         largest=figures.largest,
         total=total,
         day=figures.day,
+        source_hash=source_hash,
         asked_at=at,
     )
     log.record(

@@ -29,6 +29,7 @@ from payouts.models.session_rule import PaymentState, SessionPayment, SessionRul
 from payouts.models.slot import PayoutSlot, SlotState
 from payouts.models.tally import Tally, TallyChange
 from payouts.models.unusual import LargestOfDay, UnusualAmount
+from payouts.models.upload import FileKind, PayoutUpload, UploadState
 from payouts.models.work import WorkEvent, WorkKind
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Entitlement",
     "EntitlementState",
     "Evidence",
+    "FileKind",
     "LargestOfDay",
     "LedgerAccount",
     "LedgerTransfer",
@@ -60,6 +62,7 @@ __all__ = [
     "PayoutBatch",
     "PayoutSlot",
     "PayoutTransition",
+    "PayoutUpload",
     "PoolKind",
     "RecipientKind",
     "ReconciliationCase",
@@ -80,6 +83,7 @@ __all__ = [
     "Treasury",
     "UnknownTransfer",
     "UnusualAmount",
+    "UploadState",
     "WorkEvent",
     "WorkKind",
 ]

@@ -91,6 +91,11 @@ class ApprovalRequest(models.Model):
     largest = models.BigIntegerField()
     total = models.BigIntegerField()
     day = models.BigIntegerField()
+    source_hash = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="SHA-256 of the file that the batch comes from; empty without one",
+    )
     state = models.CharField(max_length=10, choices=RequestState, default=RequestState.WAITING)
     asked_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)

@@ -257,6 +257,7 @@ LISTS = {
     "/admin/payouts/approvalrule/": "limits",
     "/admin/payouts/sessionrule/": "limits",
     "/admin/payouts/sessionpayment/": "events",
+    "/admin/payouts/payoutupload/": "payouts",
     "/admin/payouts/manualcase/": "payouts",
     "/admin/kyc/kycrecord/": "kyc",
     "/admin/routers/limitwindow/": "limits",
