@@ -58,16 +58,17 @@ def try_hold(lock: AdvisoryLock) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def hold_names(names: Collection[str]) -> None:
+def hold_names(names: Collection[str], *, shared: AdvisoryLock | None = None) -> None:
     """Wait for locks of these very names (a caller's references, say) and hold them until the transaction ends.
 
     Always in one order, and in one statement. Names share 64 bits of hash: two that collide by accident only wait
-    for one another.
+    for one another. With `shared` that lock comes first, as by `hold_shared`.
     """
     _require_transaction()
+    first = f"SELECT pg_advisory_xact_lock_shared({_SPACE}, {int(shared)}) UNION ALL " if shared else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended(name, %s) AS key"
+            f"{first}SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended(name, %s) AS key"  # noqa: S608
             " FROM unnest(%s::text[]) AS name ORDER BY key) AS ordered",
             [_SPACE, list(names)],
         )

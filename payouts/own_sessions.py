@@ -43,7 +43,7 @@ def needs_nobody(creator: User, order: PayoutOrder) -> bool:
         order.amount <= session.credits * session_rules.in_force().amount_per_credit
         # Who has got into the account alone can't name another address: a new wallet cools off.
         and order.recipient_address == wallets.of_user(creator.pk)
-        and not paid_sessions.first_payouts([order.session_id])
+        and not paid_sessions.known([order.session_id]).payouts
     )
 
 

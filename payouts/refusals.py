@@ -16,7 +16,6 @@ from kyc.attestation import in_force
 from kyc.attestation.in_force import Standing
 from kyc.limits import UNLIMITED, AttestedLimits
 from kyc.screening import Look
-from lucid_payments import clock, locks
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import Role
 from lucid_payments.api.errors import (
@@ -78,7 +77,7 @@ class Desk:
     # The live payouts that name a session of these orders, by session and recipient.
     sessions: dict[tuple[str, str], First]
     # The sessions of these orders that a month's run has counted, and those that are somebody else's work.
-    counted: set[str]
+    counted: frozenset[str]
     foreign: set[str]
     hold_while_open: bool
     # When they are looked at, UTC.
@@ -97,8 +96,8 @@ class Desk:
     ) -> Desk:
         """Only inside a transaction. `refused` is told of the recipients that are listed."""
         sessions = {order.session_id for order in orders if order.session_id}
-        paid_sessions.share(sessions)
         _take_turns(creator, sessions)
+        known = paid_sessions.known(sessions)
         replaceable = _replaceable(creator, [order.retry_of for order in orders if order.retry_of])
         pks = [payout.pk for payout in replaceable.values()]
         named = {order.node_id for order in orders if order.node_id}
@@ -108,19 +107,20 @@ class Desk:
         )
         references = _references(creator, [order.reference_id for order in orders if order.reference_id])
         # After the locks: whoever waited for one asks now.
-        at = clock.now()
+        policies = policy.current()
+        at = policies.at
         refused.look = screening.look({order.recipient_address for order in orders}, at)
         return cls(
             creator=creator,
-            policies=policy.current(),
+            policies=policies,
             own_nodes=_own_nodes(creator, named),
             nodes=nodes,
             attested={node_id: attestations.of_standing(nodes.get(node_id)) for node_id in named},
             references=references,
             replaceable=replaceable,
             replaced_already={pk for pk in taken if pk is not None},
-            sessions=paid_sessions.first_payouts(sessions),
-            counted=paid_sessions.counted(sessions),
+            sessions=known.payouts,
+            counted=known.counted,
             foreign=own_sessions.foreign(creator, sessions) if sessions else set(),
             hold_while_open=hold_while_open,
             at=at,
@@ -363,7 +363,7 @@ def _take_turns(creator: User, sessions: Collection[str]) -> None:
     """One caller's requests come one by one: what each adds to the day that approvals are asked by, the next one sees,
     and of two with one reference the second finds it used. So do all callers' that name the same session.
     """
-    locks.hold_names([rules.hold_creator(creator), *paid_sessions.turns(sessions)])
+    paid_sessions.hold(sessions, rules.hold_creator(creator))
 
 
 def _references(creator: User, named: Sequence[str]) -> dict[str, str]:

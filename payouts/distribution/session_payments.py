@@ -12,12 +12,13 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
-from lucid_payments import clock, locks, nudge
+from lucid_payments import clock, nudge
 from lucid_payments.api.errors import LucidError, Unavailable
 from lucid_payments.clock import LucidNow
 from lucid_payments.money import format_usdt
 from payouts.approvals import rules as approvals
 from payouts.distribution import paid_sessions, session_rules, sessions
+from payouts.distribution.paid_sessions import Known
 from payouts.distribution.sessions import Session
 from payouts.models.session_rule import PaymentState, SessionPayment, SessionRule
 from payouts.models.work import WorkEvent
@@ -74,13 +75,12 @@ def pay(session_id: str) -> None:
     seen = session_rules.in_force()
     if seen.account is None:
         return
+    # All names in one statement, as whoever creates payouts takes them: else two could wait for each other.
+    paid_sessions.hold([session_id], session_rules.LOCK, approvals.hold_creator(seen.account))
     try:
-        paid_sessions.share([session_id])
+        known = paid_sessions.known([session_id])
     except Unavailable:
         return
-    # All names in one statement, as whoever creates payouts takes them: else two could wait for each other.
-    turns = paid_sessions.turns([session_id])
-    locks.hold_names([session_rules.LOCK, approvals.hold_creator(seen.account), *turns])
     rule = session_rules.in_force()
     waiting = SessionPayment.objects.select_for_update().filter(
         session_id=session_id, state=PaymentState.WAITING
@@ -89,7 +89,7 @@ def pay(session_id: str) -> None:
     if payment is None or not rule.is_running or rule.account != seen.account:
         return
     session = sessions.current([session_id]).get(session_id)
-    why = _why_left(session, rule, session_id)
+    why = _why_left(session, rule, known)
     if why or session is None:
         _end(payment, PaymentState.LEFT, note=why)
     else:
@@ -106,12 +106,12 @@ def leave_to_the_month(before: datetime) -> int:
         return int(cursor.rowcount)
 
 
-def _why_left(session: Session | None, rule: SessionRule, session_id: str) -> str:
+def _why_left(session: Session | None, rule: SessionRule, known: Known) -> str:
     if session is None:
         return "What was told of it has been corrected away."
-    if paid_sessions.first_payouts([session_id]):
+    if known.payouts:
         return "Another payout names it."
-    if paid_sessions.counted([session_id]):
+    if known.counted:
         return "It is counted in a month's distribution."
     if session.credits * rule.amount_per_credit < rule.minimum:
         worth = format_usdt(session.credits * rule.amount_per_credit)
