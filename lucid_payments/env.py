@@ -154,7 +154,7 @@ def database(name: str, default: Default = REQUIRED) -> dict[str, Any] | Default
         if parts.port is not None:
             host = host.rpartition(":")[0]
         return {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "lucid_payments.database",
             "NAME": dbname,
             "USER": unquote(parts.username),
             "PASSWORD": unquote(parts.password or ""),

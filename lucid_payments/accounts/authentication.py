@@ -17,7 +17,9 @@ from lucid_payments.accounts import outside
 from lucid_payments.accounts.models import MachineKey, TokenFamily, User
 from lucid_payments.accounts.outside import OutsideToken, OutsideTokenRefused
 from lucid_payments.api import errors
-from lucid_payments.api.client_address import client_of
+from lucid_payments.api.client_address import circuit_of, client_of
+from lucid_payments.api.models import Block
+from lucid_payments.database import rows
 
 
 class TokenAuthentication(JWTAuthentication):
@@ -26,7 +28,11 @@ class TokenAuthentication(JWTAuthentication):
     Raises MissingToken, which never says what was wrong with it.
     """
 
+    # Of the request that is looked at: REST framework makes one of these for each.
+    circuit = ""
+
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
+        self.circuit = circuit_of(request._request)
         try:
             found = super().authenticate(request)
         except SimpleJwtFailure:
@@ -48,7 +54,7 @@ class TokenAuthentication(JWTAuthentication):
         if isinstance(validated_token, OutsideToken):
             user = outside.user_of(validated_token)
         else:
-            user = user_of(validated_token)
+            user = user_of(validated_token, self.circuit)
         if user is None:
             raise errors.MissingToken
         return user
@@ -66,7 +72,11 @@ class OptionalTokenAuthentication(TokenAuthentication):
 
 # As it stands, since every request asks it: Django takes longer to put it together than the database to answer.
 _USER = f"""
-SELECT * FROM {User._meta.db_table} AS caller WHERE public_id = %(sub)s AND is_active
+SELECT *, EXISTS (
+    SELECT FROM {Block._meta.db_table}
+    WHERE subject IN ('user:' || caller.id, 'key:' || %(key)s::uuid, 'circuit:' || nullif(%(circuit)s::text, ''))
+        AND released_at IS NULL AND (ends_at IS NULL OR ends_at > %(now)s)) AS is_blocked
+FROM {User._meta.db_table} AS caller WHERE public_id = %(sub)s AND is_active
     AND (%(sid)s::uuid IS NULL OR EXISTS (
         SELECT FROM {TokenFamily._meta.db_table}
         WHERE public_id = %(sid)s AND ended_at IS NULL AND user_id = caller.id))
@@ -76,15 +86,19 @@ SELECT * FROM {User._meta.db_table} AS caller WHERE public_id = %(sub)s AND is_a
 """  # noqa: S608 - tables' names, and parameters
 
 
-def user_of(token: Token) -> User | None:
-    """The user's row as it is now, so that a role, an account, a login or a key taken away counts at once."""
+def user_of(token: Token, circuit: str = "") -> User | None:
+    """The user's row as it is now, so that a role, an account, a login or a key taken away counts at once.
+
+    Its `is_blocked` says whether a block of the user, the key or the circuit is in force.
+    """
     asked = {
         "sub": _uuid(token["sub"]),
         "sid": _uuid(token["sid"]) if "sid" in token else None,
         "key": _uuid(token["key"]) if "key" in token else None,
+        "circuit": circuit,
         "now": timezone.now(),
     }
-    user = next(iter(User.objects.raw(_USER, asked)), None)
+    user = next(iter(rows.read(User, _USER, asked)), None)
     return None if user is None or _is_ended(token, user) else user
 
 

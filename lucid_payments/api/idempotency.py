@@ -21,6 +21,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.api import errors, json_format
 from lucid_payments.api.errors import LucidError
 from lucid_payments.api.models import IdempotencyRecord
+from lucid_payments.database import rows
 from lucid_payments.locks import try_hold_name
 
 HEADER: Final = "Idempotency-Key"
@@ -80,7 +81,7 @@ def run_once(
     with commits.atomic("request"):
         _claim(user, key)
         # A second statement: it sees what the claim's last holder has committed.
-        first = next(iter(IdempotencyRecord.objects.raw(_FIRST, [user.pk, key])), None)
+        first = next(iter(rows.read(IdempotencyRecord, _FIRST, [user.pk, key])), None)
         if first is not None:
             return _replay(first, request, body_hash)
         try:

@@ -57,7 +57,12 @@ def callers_of(request: HttpRequest, user: Any = None, token: Any = None) -> lis
 
 
 def refuse_blocked(request: HttpRequest, user: Any = None, token: Any = None) -> None:
-    """One look at the blocks that are in force. Raises RateLimited, or PermissionRefused for one without an end."""
+    """One look at the blocks that are in force, unless one was taken with the user's row and found none.
+
+    Raises RateLimited, or PermissionRefused for a block without an end.
+    """
+    if user is not None and getattr(user, "is_blocked", True) is False:
+        return
     subjects = [caller.subject for caller in callers_of(request, user, token)]
     if subjects:
         blocks.refuse(subjects)

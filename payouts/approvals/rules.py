@@ -17,6 +17,7 @@ from lucid_payments import locks
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.roles import CREATE, PERMISSIONS, Role
 from lucid_payments.audit import log
+from lucid_payments.database import rows
 from lucid_payments.events import outbox
 from payouts import tally
 from payouts.approvals.errors import Refused
@@ -72,8 +73,7 @@ def in_force_with_day(creator: User, at: datetime) -> tuple[ApprovalRule, int]:
     Exact only under `hold_creator`. Raises DoesNotExist for a role without a rule: nobody is paid by no rule.
     """
     day, bounds = tally.amount_asked_for(creator.pk, at - DAY, at)
-    rows: Any = ApprovalRule.objects.raw(_WITH_DAY.format(day=day), [*bounds, creator.role])
-    found = next(iter(rows), None)
+    found: Any = next(iter(rows.read(ApprovalRule, _WITH_DAY.format(day=day), [*bounds, creator.role])), None)
     if found is None:
         raise ApprovalRule.DoesNotExist
     return found, found.day

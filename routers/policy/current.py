@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
+from lucid_payments.database import rows
 from routers.models.policy import GLOBAL, RouterPolicy
 
 # As it stands, since every order asks it: Django takes longer to put it together than the database to answer.
 _LATEST: Final = f"""
-SELECT DISTINCT ON (scope) * FROM {RouterPolicy._meta.db_table} ORDER BY scope, version DESC
+SELECT DISTINCT ON (scope) *, lucid_now() AS read_at FROM {RouterPolicy._meta.db_table} ORDER BY scope, version DESC
 """  # noqa: S608 - a table's name
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """One version of each scope, as read together."""
+    """One version of each scope, as read together at `at` (UTC, the one clock)."""
 
     everybody: RouterPolicy
     routers: dict[str, RouterPolicy]
+    at: datetime
 
     def of(self, scope: str) -> RouterPolicy | None:
         """None for a scope that there isn't."""
@@ -48,5 +51,6 @@ def current() -> Policies:
 
     Asked once a release and once an order and never kept longer, so that a new version counts at once.
     """
-    found = {row.scope: row for row in RouterPolicy.objects.raw(_LATEST)}
-    return Policies(everybody=found.pop(GLOBAL), routers=found)
+    found = {row.scope: row for row in rows.read(RouterPolicy, _LATEST, [])}
+    everybody: Any = found.pop(GLOBAL)
+    return Policies(everybody=everybody, routers=found, at=everybody.read_at.astimezone(UTC))

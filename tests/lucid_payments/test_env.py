@@ -209,7 +209,7 @@ class TestDatabaseUrl:
             "LUCID_X", "postgresql://lucid_app:p%40ss@db.internal:6432/lucid?sslmode=verify-full"
         )
         assert env.database("LUCID_X") == {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "lucid_payments.database",
             "NAME": "lucid",
             "USER": "lucid_app",
             "PASSWORD": "p@ss",
