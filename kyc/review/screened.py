@@ -18,6 +18,7 @@ from kyc.review import contents
 from kyc.review.errors import Refused
 from kyc.screening import names, rescreening
 from kyc.screening.rescreening import Subject
+from lucid_payments import locks
 
 OPERATOR: Final = "operator "
 
@@ -40,11 +41,13 @@ def look_at(record: KycRecord, name: str, moment: Moment) -> list[int]:
 
 
 def before_approval(record: KycRecord) -> None:
-    """Asked before the record is locked: a case is always locked before a record.
+    """Asked before the record is locked: a case is always locked before a record. Until the transaction ends no list
+    comes into force: whoever is approved was looked for on the newest, or stands verified when everybody is anew.
 
     Raises Refused while a hit isn't cleared. Lists that are too old stop payments and no review: whoever is verified
     by them is compared anew when newer ones come into force.
     """
+    locks.hold_shared(locks.AdvisoryLock.LISTS)
     if look(record, Moment.KYC_APPROVAL):
         raise Refused("The name is like a listed one: decide its screening cases first.")
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from kyc.models import CaseState, EntryKind, Grade, Moment, ScreeningCase
+from kyc.screening import metrics
 from kyc.screening.matching import Look, Verdict
 from lucid_payments.accounts.models import User
 from lucid_payments.audit import log
@@ -121,6 +122,7 @@ def _one(found: _Found, moment: Moment, versions: Mapping[str, int]) -> int:
         )
         pk, times = cursor.fetchone()
         is_new = _note(cursor, pk, found, moment, versions)
+    metrics.count_hit(moment, found.grade)
     if times == 1 or is_new:
         _tell(pk, found, moment, opened=times == 1)
     return int(pk)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from django.db import connection
 
 from kyc.models import AddressForm, CaseState, EntryKind, Grade
-from kyc.screening import freshness
+from kyc.screening import freshness, metrics
 from kyc.screening.freshness import InForce
 from payouts.tron import addresses
 
@@ -80,7 +80,7 @@ def look(asked: Collection[str], at: datetime) -> Look:
             keys[addresses.to_evm(addresses.decode(address))] = address
         except addresses.InvalidAddress:
             continue
-    with connection.cursor() as cursor:
+    with metrics.seconds.labels(EntryKind.ADDRESS.value).time(), connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT entry.id, entry.key, entry.form, entry.folded, kase.state, NULL, NULL, NULL, NULL

@@ -11,7 +11,7 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import JaroWinkler
 
 from kyc.models import CaseState, EntryKind, ListEntry, Moment, ScreeningCase
-from kyc.screening import cases, freshness
+from kyc.screening import cases, freshness, metrics
 from kyc.screening.cases import Encounter
 from kyc.screening.freshness import InForce
 
@@ -29,8 +29,9 @@ def screen(name: str, *, subject: str, about: str = "", moment: Moment) -> list[
     `subject` is whose name it is ("operator 12"): the name itself is kept nowhere. Answers the cases' keys, those
     that stand open or confirmed from before among them.
     """
-    lists, known = _names_in_force()
-    candidates = alike(plain(name), known)
+    with metrics.seconds.labels(EntryKind.NAME.value).time():
+        lists, known = _names_in_force()
+        candidates = alike(plain(name), known)
     cleared = set(
         ScreeningCase.objects.filter(
             subject=subject, state=CaseState.CLEARED, entry_id__in=[entry for entry, _ in candidates]

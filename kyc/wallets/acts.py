@@ -115,6 +115,11 @@ class SetWallet(Act):
     def perform(self, subject: Any, performance: Performance) -> Outcome:
         owner = owner_of(performance.data)
         try:
+            # A list may have come into force since it was asked for. The case of it is kept: nothing is undone here.
+            changing.require_acceptable(owner, performance.data["address"])
+        except RecipientNotAccepted:
+            return Outcome("Not set: this address isn't accepted any more. Screening has a case of it.")
+        try:
             wallet = changing.confirm(
                 owner, actor=performance.actor, confirmer=performance.second, address=performance.data["address"],
                 evidence=performance.evidence, request_id=performance.request_id,

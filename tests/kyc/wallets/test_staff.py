@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kyc import wallets
-from kyc.models import Wallet
+from kyc.models import ScreeningCase, Wallet
 from kyc.wallets import changing
 from kyc.wallets.changing import Owner
 from lucid_payments.accounts.models import User
@@ -15,6 +15,7 @@ from lucid_payments.audit.models import AuditEntry
 from lucid_payments.backoffice.models import TwoPersonAct
 from lucid_payments.events.models import Event
 from tests.kyc.attestations import attest
+from tests.kyc.screening.lists import put_in_force, stage
 from tests.kyc.wallets.signing import ADDRESSES
 from tests.lucid_payments.backoffice.people import desk
 
@@ -54,6 +55,19 @@ def test_a_refused_wallet_is_none(paid: User) -> None:
     number = TwoPersonAct.objects.get().pk
     desk("admin").answer(number, "refuse", reason="this isn't the address they gave")
     assert not Wallet.objects.exists()
+
+
+def test_a_list_that_came_meanwhile_refuses_it_at_the_confirmation_and_keeps_the_case(paid: User) -> None:
+    first, second = desk("compliance_officer"), desk("compliance_officer", name="second")
+    first.act("wallet.set", "new", **asked())
+    put_in_force(stage(ADDRESSES[0].encode()))
+    answer = second.answer(TwoPersonAct.objects.get().pk, "confirm")
+    assert answer.status_code == 302
+    assert "Not set: this address isn" in second.client.get(answer["Location"]).content.decode()
+    assert not Wallet.objects.exists()
+    assert not AuditEntry.objects.filter(action="wallet.set").exists()
+    case = ScreeningCase.objects.get()
+    assert (case.subject, case.encounters.get().moment) == (ADDRESSES[0], "registration")
 
 
 def test_a_node_s_wallet_is_set_so_too() -> None:
