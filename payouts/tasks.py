@@ -108,9 +108,11 @@ def keep_stats() -> None:
 
 @shared_task(name="payouts.tasks.make_reports", time_limit=540)
 def make_reports() -> None:
+    from payouts.distribution import reporting
     from payouts.reports import asking, keeping, making
 
     nudge.started(asking.TASK)
+    reporting.advance()
     if making.make_next() is not None:
         nudge.send(asking.TASK)
     keeping.clear_old()

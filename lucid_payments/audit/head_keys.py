@@ -40,7 +40,7 @@ def create(file: Path, *, anew: bool = False) -> str:
     name = name_of(key.public_key())
     known = public.read_text() if public.exists() else ""
     # The public half first: a head that nobody can verify would read as forged.
-    replace_file(public, f"{known}{name} {_raw(key.public_key()).hex()}\n")
+    replace_file(public, f"{known}{name} {raw(key.public_key()).hex()}\n")
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -50,7 +50,7 @@ def create(file: Path, *, anew: bool = False) -> str:
 
 def name_of(key: Ed25519PublicKey) -> str:
     """The first 16 hex digits of the SHA-256 of the raw public key."""
-    return hashlib.sha256(_raw(key)).hexdigest()[:16]
+    return hashlib.sha256(raw(key)).hexdigest()[:16]
 
 
 def read_public(file: Path) -> dict[str, Ed25519PublicKey]:
@@ -80,5 +80,6 @@ def read_private(file: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _raw(key: Ed25519PublicKey) -> bytes:
+def raw(key: Ed25519PublicKey) -> bytes:
+    """Its 32 bytes."""
     return key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)

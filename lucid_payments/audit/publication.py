@@ -55,6 +55,20 @@ def sign_when_due() -> PublishedHead | None:
     return PublishedHead.objects.get(day=head.day)
 
 
+def signed(statement: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Another room's statement with the key's name and a signature over all of it, and the public key in hex.
+
+    Its `type` is its own: no such statement passes for a head. Raises HeadKeyError.
+    """
+    if statement["type"] == STATEMENT_TYPE:
+        raise ValueError("A head is signed by `sign_when_due` alone.")
+    key = head_keys.read_private(_key_file())
+    public = key.public_key()
+    whole = {**statement, "key": head_keys.name_of(public)}
+    signature = base64.b64encode(key.sign(_canonical(whole))).decode()
+    return {**whole, "signature": signature}, head_keys.raw(public).hex()
+
+
 def is_signed(statement: Mapping[str, Any], trusted: Mapping[str, Ed25519PublicKey]) -> bool:
     """Whether the statement carries a good signature by one of `trusted`."""
     key = trusted.get(str(statement.get("key")))
@@ -69,7 +83,10 @@ def is_signed(statement: Mapping[str, Any], trusted: Mapping[str, Ed25519PublicK
 
 def _signed_bytes(statement: Mapping[str, Any]) -> bytes:
     """What is signed: the statement without its signature, as JSON with sorted keys and no blanks."""
-    signed = {name: statement[name] for name in SIGNED}
+    return _canonical({name: statement[name] for name in SIGNED})
+
+
+def _canonical(signed: Mapping[str, Any]) -> bytes:
     return json.dumps(signed, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 

@@ -85,24 +85,23 @@ def check(proof: Record, key: str | None = None, root: str | None = None) -> Non
     """Raise Wrong unless everything in the proof holds, and is by `key` and of `root` where they are given (hex)."""
     if proof["type"] != PROOF:
         raise Wrong(f"This program doesn't know proofs of type {proof['type']!r}.")
-    _check_leaf(proof["leaf"])
+    check_leaf(proof["leaf"])
     _check_root(proof["root"])
     _check_path(proof)
     _check_signature(proof, key)
     if root is not None and proof["root"]["root"] != root:
         raise Wrong(f"It leads to the root {proof['root']['root']}, and not to the one given.")
-    for name in ("period", "run"):
-        if proof["leaf"][name] != proof["root"][name]:
-            raise Wrong(f"The leaf's {name} isn't the root's.")
+    if proof["leaf"]["period"] != proof["root"]["period"]:
+        raise Wrong("The leaf's period isn't the root's.")
 
 
-def _check_leaf(leaf: Record) -> None:
-    """What the leaf says must add up: earned and brought forward is paid or carried forward."""
+def check_leaf(leaf: Record) -> None:
+    """Raise Wrong unless what the leaf says adds up: earned and brought forward is paid or carried forward."""
     _fields(
         leaf,
         "The leaf",
         {
-            "type", "salt", "period", "run", "recipient_type", "recipient", "address", "credits", "share",
+            "type", "salt", "period", "recipient_type", "recipient", "address", "credits", "share",
             "brought_forward", "paid", "carried_forward", "reason", "payments",
         },
     )  # fmt: skip
@@ -134,7 +133,7 @@ def _check_root(root: Record) -> None:
         root,
         "The root",
         {
-            "type", "deployment", "network", "contract", "period", "run", "run_hash", "size", "pool", "paid",
+            "type", "deployment", "network", "contract", "period", "run_hash", "size", "pool", "paid",
             "carried_forward", "root", "at", "key", "signature",
         },
     )  # fmt: skip

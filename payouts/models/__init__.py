@@ -23,6 +23,7 @@ from payouts.models.distribution import (
 from payouts.models.ledger import LedgerAccount, LedgerTransfer
 from payouts.models.paid import PaidHour
 from payouts.models.payout import Payout, PayoutTransition
+from payouts.models.proof import RunLeaf, RunRoot
 from payouts.models.reconciliation import ReconciliationCase, ReconciliationRun
 from payouts.models.report import Report, ReportFile, ReportPart
 from payouts.models.session_rule import PaymentState, SessionPayment, SessionRule
@@ -72,6 +73,8 @@ __all__ = [
     "ReportPart",
     "RunApproval",
     "RunInput",
+    "RunLeaf",
+    "RunRoot",
     "RunState",
     "RunStep",
     "SessionPayment",

@@ -16,6 +16,7 @@ class ReportKind(models.TextChoices):
     MONTH = "month", "Month"
     BATCH = "batch", "Batch"
     JOURNAL = "journal", "Journal"
+    RUN = "run", "Monthly run"
 
 
 class ReportState(models.TextChoices):
@@ -36,7 +37,9 @@ class Report(models.Model):
     about = models.CharField(max_length=60, help_text="2026-11-22, 2026-11, a batch's id, …")
     parameters = models.JSONField(default=dict, help_text="what exactly was asked for")
     state = models.CharField(max_length=8, choices=ReportState, default=ReportState.QUEUED)
-    maker = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    maker = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", help_text="NULL: by itself"
+    )
     maker_label = models.CharField(max_length=200)
     tries = models.SmallIntegerField(default=0, help_text="how often a worker has begun it")
     leased_until = models.DateTimeField(null=True, help_text="until then it is one worker's alone")

@@ -18,8 +18,9 @@ from lucid_payments.backoffice import acts
 from lucid_payments.backoffice.acts import NEW, Act, ActRefused, Outcome, Performance
 from lucid_payments.backoffice.policy import Verdict
 from payouts.models.batch import PayoutBatch
+from payouts.models.distribution import DistributionRun
 from payouts.models.report import Report, ReportKind
-from payouts.reports import asking, scopes
+from payouts.reports import asking, runs, scopes
 
 MAKERS: Final = frozenset({Role.ADMIN, Role.PAYOUT_APPROVER})
 # A journal of so many days is one file that a person still opens.
@@ -186,6 +187,43 @@ class AskForBatch(AskForReport):
         return {"batch": subject.batch_id} if subject else {}
 
 
+class RunForm(forms.Form):
+    period = forms.CharField(label="Month", max_length=7, widget=forms.TextInput(attrs=_MONTH))
+
+    def clean_period(self) -> str:
+        period: str = self.cleaned_data["period"]
+        if "\0" in period or not runs.reportable().filter(period=period).exists():
+            raise ValidationError("There is no run of this month, or it isn't computed yet.")
+        return period
+
+
+class AskForRun(AskForReport):
+    """Its key is the run's period where it is asked for from there. A settled run's is made without being asked."""
+
+    kind = "report.run"
+    title = "Report of a monthly run"
+    verb = "Report of a monthly run"
+    report = ReportKind.RUN
+    form_class = RunForm
+    contents = (
+        "It lists every recipient and every payment of the run; a PDF sums it up, with approvers and reasons.",
+        _SIDES,
+    )
+
+    def find(self, key: str) -> DistributionRun | None:
+        if key == NEW:
+            return None
+        run = runs.reportable().filter(period=key).first() if "\0" not in key else None
+        if run is None:
+            raise Http404("no such run")
+        return run
+
+    lock = find
+
+    def initial(self, subject: DistributionRun | None) -> dict[str, Any]:
+        return {"period": subject.period} if subject else {}
+
+
 class AskForJournal(AskForReport):
     kind = "report.journal"
     title = "Journal for the accountant"
@@ -208,12 +246,18 @@ class AskForJournal(AskForReport):
         return str(data["first"]) if data["first"] == data["last"] else f"{data['first']}-to-{data['last']}"
 
 
-KINDS: Final = tuple(acts.register(act()) for act in (AskForDay, AskForMonth, AskForBatch, AskForJournal))
+KINDS: Final = tuple(
+    acts.register(act()) for act in (AskForDay, AskForMonth, AskForBatch, AskForRun, AskForJournal)
+)
 
 
 def may_download(user: Any, report: Report) -> Verdict:
-    """Its maker and auditors may, as long as there are files."""
-    if not isinstance(user, User) or (user.pk != report.maker_id and user.role != Role.AUDITOR):
+    """Its maker and auditors may, as long as there are files; what nobody asked for, whoever may ask."""
+    entitled = isinstance(user, User) and (
+        user.role == Role.AUDITOR
+        or (user.pk == report.maker_id if report.maker_id is not None else user.role in MAKERS)
+    )
+    if not entitled:
         return Verdict(False, f"{report.maker_label}, who asked for it, and auditors download it.")
     if report.cleared_at is not None:
         return Verdict(

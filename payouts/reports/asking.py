@@ -27,20 +27,23 @@ def ask(
     about: str,
     parameters: dict[str, Any],
     *,
-    maker: User,
+    maker: User | None,
     reason: str = "",
     request_id: str = "",
 ) -> Report:
-    """Queue a report; a worker takes it up at once. Raises Refused when enough of them wait already."""
+    """Queue a report; a worker takes it up at once. Without a `maker` it is the system's own.
+
+    Raises Refused when enough of them wait already.
+    """
     # Counted under a lock: two who ask at once don't both see the last place.
     locks.hold(AdvisoryLock.REPORTS)
     waiting = Report.objects.filter(state__in=OPEN_REPORT)
-    if waiting.filter(maker=maker).count() >= MOST_OF_ONE:
+    if maker is not None and waiting.filter(maker=maker).count() >= MOST_OF_ONE:
         raise Refused(f"{MOST_OF_ONE} reports of yours are waiting already. Let one of them end first.")
     if waiting.count() >= MOST_WAITING:
         raise Refused(f"{MOST_WAITING} reports are waiting already. Try again in a few minutes.")
     report = Report.objects.create(
-        kind=kind, about=about, parameters=parameters, maker=maker, maker_label=maker.get_username()[:200]
+        kind=kind, about=about, parameters=parameters, maker=maker, maker_label=_label(maker)
     )
     log.record(
         "report.asked",
@@ -51,3 +54,7 @@ def ask(
     )
     nudge.after_commit(TASK)
     return report
+
+
+def _label(maker: User | None) -> str:
+    return maker.get_username()[:200] if maker is not None else log.SYSTEM

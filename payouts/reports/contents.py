@@ -16,14 +16,18 @@ class Verdict:
     words: str
 
 
+def _nothing(name: str) -> list[MadeFile]:
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """What a report is made of, at one moment of the database. `verdict` is asked once every sheet is written.
 
-    `further` are files beside the sheets, made from the same moment.
+    `further` makes files beside the sheets after them, from the same moment; it is given what their names begin with.
     """
 
     rows: int
     sheets: Callable[[], Iterator[Sheet]]
     verdict: Callable[[], Verdict]
-    further: Callable[[], list[MadeFile]] = list
+    further: Callable[[str], list[MadeFile]] = _nothing

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from payouts.models.report import Report, ReportKind
-from payouts.reports import journal, payments
+from payouts.reports import journal, payments, runs
 from payouts.reports.contents import Content
 
 BUILDERS: Final[dict[str, Callable[[Report], Content]]] = {
@@ -14,4 +14,5 @@ BUILDERS: Final[dict[str, Callable[[Report], Content]]] = {
     ReportKind.MONTH: payments.build,
     ReportKind.BATCH: payments.build,
     ReportKind.JOURNAL: journal.build,
+    ReportKind.RUN: runs.build,
 }

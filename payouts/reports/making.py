@@ -51,7 +51,7 @@ def make_next() -> Report | None:
                     sheets.written(_file_name(report), content.sheets(), each_row=counter.up)
                 )
                 verdict = content.verdict()
-                files = [*content.further(), *files]
+                files = [*content.further(_file_name(report)), *files]
             _end(report, verdict, counter.done, files)
     except TooMuch as error:
         _fail(report, str(error))

@@ -44,7 +44,7 @@ def render(
     digests: Mapping[str, str],
 ) -> bytes:
     """The PDF. `digests`: the SHA-256 of each file that it is a picture of."""
-    pages = _Pages(public_id)
+    pages = Pages(public_id)
     pages.add_page()
     pages.words(kind.upper(), 8.5, "B", _QUIET)
     pages.words(public_id, 15, "B", _INK, line=8)
@@ -65,7 +65,7 @@ def render(
     return bytes(pages.output())
 
 
-class _Pages(FPDF):
+class Pages(FPDF):
     """Numbered pages that name their subject."""
 
     def __init__(self, name: str) -> None:
@@ -90,7 +90,7 @@ class _Pages(FPDF):
     ) -> None:
         self.set_font("helvetica", style, size)
         self.set_text_color(*color)
-        self.multi_cell(0, line, _latin(text), align="L", new_x="LMARGIN", new_y="NEXT")
+        self.multi_cell(0, line, latin(text), align="L", new_x="LMARGIN", new_y="NEXT")
 
     def value(self, label: str, value: str, depth: int = 0) -> None:
         """A label, as far in as it is deep, and its value beside it."""
@@ -99,16 +99,16 @@ class _Pages(FPDF):
         self.set_x(self.l_margin + depth * _INDENT)
         self.set_font("helvetica", size=8)
         self.set_text_color(*_QUIET)
-        self.cell(_LABEL_WIDTH - depth * _INDENT, _LINE, _latin(label))
+        self.cell(_LABEL_WIDTH - depth * _INDENT, _LINE, latin(label))
         self.set_font("courier", size=8)
         self.set_text_color(*_INK)
-        self.multi_cell(0, _LINE, _latin(value), align="L", new_x="LMARGIN", new_y="NEXT")
+        self.multi_cell(0, _LINE, latin(value), align="L", new_x="LMARGIN", new_y="NEXT")
 
     def rule(self) -> None:
         self.line(self.l_margin, self.get_y(), self.w - self.r_margin, self.get_y())
 
 
-def _chapter(pages: _Pages, chapter: Chapter) -> None:
+def _chapter(pages: Pages, chapter: Chapter) -> None:
     # Never a heading alone at a page's foot.
     if pages.will_page_break(30):
         pages.add_page()
@@ -130,7 +130,7 @@ def _chapter(pages: _Pages, chapter: Chapter) -> None:
             _values(pages, row, 0)
 
 
-def _numbered(pages: _Pages, number: int, of: int) -> None:
+def _numbered(pages: Pages, number: int, of: int) -> None:
     if pages.will_page_break(4 * _LINE):
         pages.add_page()
     if number > 1:
@@ -139,13 +139,13 @@ def _numbered(pages: _Pages, number: int, of: int) -> None:
     pages.words(f"{number} of {of}", 8, "B", _QUIET, line=_LINE)
 
 
-def _table(pages: _Pages, rows: list[Any], columns: tuple[str, ...]) -> None:
+def _table(pages: Pages, rows: list[Any], columns: tuple[str, ...]) -> None:
     cells = [[_shown(row.get(column), LONGEST_CELL) for column in columns] for row in rows]
     pages.ln(1)
     pages.set_font("helvetica", size=8)
     pages.set_text_color(*_INK)
     natural = [
-        max(pages.get_string_width(_latin(line)) for line in (f"{column} ", *each)) + _GAP
+        max(pages.get_string_width(latin(line)) for line in (f"{column} ", *each)) + _GAP
         for column, each in zip(columns, zip(*cells, strict=True), strict=True)
     ]
     with pages.table(
@@ -158,7 +158,7 @@ def _table(pages: _Pages, rows: list[Any], columns: tuple[str, ...]) -> None:
     ) as table:
         table.row([column.replace("_", " ") for column in columns])
         for row in cells:
-            table.row([_latin(cell) for cell in row])
+            table.row([latin(cell) for cell in row])
 
 
 def _fitting(natural: list[float], available: float) -> list[float]:
@@ -172,7 +172,7 @@ def _fitting(natural: list[float], available: float) -> list[float]:
     return natural
 
 
-def _values(pages: _Pages, row: Any, depth: int) -> None:
+def _values(pages: Pages, row: Any, depth: int) -> None:
     """Every value that isn't empty by its name; what is nested further in."""
     values = row if isinstance(row, Mapping) else {"value": row}
     for label, value in values.items():
@@ -206,7 +206,7 @@ def _words(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _latin(text: str) -> str:
+def latin(text: str) -> str:
     """What the PDF's own fonts can show; other characters stand as their code, so that none is lost."""
     return "".join(
         character

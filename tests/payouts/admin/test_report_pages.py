@@ -125,6 +125,6 @@ def test_a_cleared_one_says_when_and_a_running_one_how_far(admin: Desk, settings
 def test_the_list_shows_who_may_not_ask_why(client: Client) -> None:
     auditor = desk("auditor")
     page = text(auditor.client.get(REPORTS))
-    assert page.count("The role auditor doesn&#x27;t do this.") == 4
+    assert page.count("The role auditor doesn&#x27;t do this.") == 5
     answer = auditor.act("report.day", "new", day="2026-01-31")
     assert (answer.status_code, Report.objects.count()) == (403, 0)

@@ -117,7 +117,6 @@ SUMS = [
     ({"share": -1}, "whole number"),
     ({"share": True}, "whole number"),
     ({"period": "2026-10"}, "period isn't the root's"),
-    ({"run": "run_2"}, "run isn't the root's"),
     ({"note": "more"}, "made of"),
 ]
 

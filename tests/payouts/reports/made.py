@@ -8,9 +8,10 @@ import io
 from typing import Any
 
 import openpyxl
+import pypdfium2
 
 from lucid_payments.accounts.models import User
-from payouts.models import Report, ReportFile
+from payouts.models import DistributionRun, Report, ReportFile
 from payouts.models.report import ReportKind
 from payouts.reports import asking, keeping, making
 
@@ -21,6 +22,19 @@ def report(maker: User, kind: str, about: str, **parameters: Any) -> Report:
     made = making.make_next()
     assert made is not None
     return made
+
+
+def report_by_itself(run: DistributionRun) -> Report:
+    """The report of a settled run, as it is made without being asked for."""
+    asking.ask(ReportKind.RUN, run.period, {"period": run.period}, maker=None)
+    made = making.make_next()
+    assert made is not None
+    return made
+
+
+def pdf_text(pdf: bytes) -> str:
+    pages = pypdfium2.PdfDocument(pdf)
+    return "\n".join(page.get_textpage().get_text_range() for page in pages)
 
 
 def content(file: ReportFile) -> bytes:
