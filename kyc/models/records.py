@@ -105,10 +105,6 @@ class KycRecord(models.Model):
 
     class Meta:
         verbose_name = "KYC record"
-        permissions = [
-            ("lead_review", "Leads the desk: sees its load, gives cases to others"),
-            ("decide_escalated", "Is a responsible officer: works on what was escalated"),
-        ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=OperatorStatus.values), name="kyc_state_is_known"),
             models.CheckConstraint(condition=Q(risk__in=["", *Risk.values]), name="kyc_risk_is_known"),

@@ -10,11 +10,8 @@ from typing import Any, Final
 from kyc.models.operators import OperatorStatus as State
 from kyc.models.records import REVIEWABLE, KycRecord
 from lucid_payments.accounts.models import User
-from lucid_payments.accounts.roles import Role
+from lucid_payments.accounts.roles import Duty, Role
 from lucid_payments.backoffice.policy import Verdict
-
-LEAD: Final = "kyc.lead_review"
-RESPONSIBLE: Final = "kyc.decide_escalated"
 
 
 class Act(StrEnum):
@@ -143,7 +140,7 @@ def is_officer(user: Any) -> bool:
 
 
 def leads(user: User) -> bool:
-    return is_officer(user) and (user.has_perm(LEAD) or is_responsible(user))
+    return is_officer(user) and (user.has_duty(Duty.LEAD) or is_responsible(user))
 
 
 def sees_load(user: User) -> bool:
@@ -152,7 +149,7 @@ def sees_load(user: User) -> bool:
 
 
 def is_responsible(user: User) -> bool:
-    return is_officer(user) and user.has_perm(RESPONSIBLE)
+    return is_officer(user) and user.has_duty(Duty.RESPONSIBLE)
 
 
 def has_lease(record: KycRecord, now: datetime) -> bool:

@@ -16,8 +16,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from lucid_payments.accounts import attempts, recovery
 from lucid_payments.accounts.models import User
-from lucid_payments.accounts.roles import BACK_OFFICE
-from lucid_payments.accounts.staff_acts import CREATE, ON_A_PERSON
+from lucid_payments.accounts.roles import BACK_OFFICE, Duty, Role
+from lucid_payments.accounts.staff_acts import CREATE, ON_A_PERSON, duties_of
 from lucid_payments.backoffice import acts, formats
 from lucid_payments.backoffice.filters import ChoiceFilter
 from lucid_payments.backoffice.formats import Tone
@@ -59,6 +59,15 @@ class RoleFilter(ChoiceFilter):
     options = [(role.value, role.label) for role in sorted(BACK_OFFICE)]
 
 
+class DutyFilter(ChoiceFilter):
+    title = "Duty"
+    parameters = ("duty",)
+    options = [(duty.value, duty.label) for duty in Duty]
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return queryset.filter(duties__contains=[value])
+
+
 class StateFilter(ChoiceFilter):
     title = "Review"
     parameters = ("review",)
@@ -82,16 +91,17 @@ class PersonAdmin(RecordAdmin):
     place = 90
     about = (
         "Everybody who works in the back office, with what a review of access asks. Accounts are created, given "
-        "another role and opened again by two administrators; one alone can deactivate at once."
+        "another role or duty and opened again by two administrators; one alone can deactivate at once."
     )
     search_for = "User name, in full"
     search_fields = ("username",)
     page_key = "public_id"
     page_template = "admin/accounts/person.html"
     change_list_template = "admin/accounts/people.html"
-    list_filter = (RoleFilter, StateFilter)
+    list_filter = (RoleFilter, DutyFilter, StateFilter)
     list_display = (
-        "name_shown", "role_shown", "state_shown", "login_shown", "factor_shown", "created_shown", "confirmed_shown",
+        "name_shown", "role_shown", "duties_shown", "state_shown", "login_shown", "factor_shown", "created_shown",
+        "confirmed_shown",
     )  # fmt: skip
     list_select_related = ("created_by", "confirmed_by")
 
@@ -117,6 +127,7 @@ class PersonAdmin(RecordAdmin):
             "stale": is_stale(row),
             "failures": attempts.failures_of(row),
             "wait": attempts.longest_wait(row),
+            "duties": duties_of(row) if row.role == Role.COMPLIANCE_OFFICER else "",
             "codes_left": recovery.left(row),
             "buttons": [acts.button(act.kind, row.public_id, request.user, row) for act in ON_A_PERSON],
             "audit_url": f"{reverse('admin:audit_auditentry_changelist')}?q={row.get_username()}",
@@ -129,6 +140,10 @@ class PersonAdmin(RecordAdmin):
     @admin.display(description="Role")
     def role_shown(self, user: User) -> str:
         return user.get_role_display()
+
+    @admin.display(description="Duties")
+    def duties_shown(self, user: User) -> str:
+        return duties_of(user) if user.duties else ""
 
     @admin.display(description="State")
     def state_shown(self, user: Any) -> SafeString:

@@ -6,16 +6,21 @@ import uuid
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from lucid_payments.accounts import roles
-from lucid_payments.accounts.roles import Role
+from lucid_payments.accounts.roles import Duty, Role
 
 
 class User(AbstractUser):
     """A person or machine. `is_staff` follows the role: whoever works in the back office is staff."""
 
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.END_USER)
+    # Of compliance officers alone; changed by `staff.change_duties`.
+    duties = ArrayField(
+        models.CharField(max_length=20, choices=Duty), default=list, db_default=[], blank=True
+    )
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     # Staff alone: who asked for the account, and who agreed; both empty for the first two (`manage.py bootstrap`).
     created_by = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
@@ -48,6 +53,13 @@ class User(AbstractUser):
                 | ~models.Q(confirmed_by=models.F("created_by")),
                 name="user_confirmed_by_another",
             ),
+            models.CheckConstraint(
+                condition=models.Q(duties__contained_by=Duty.values), name="user_duty_is_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(duties=[]) | models.Q(role=Role.COMPLIANCE_OFFICER),
+                name="user_duties_fit_the_role",
+            ),
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -69,6 +81,10 @@ class User(AbstractUser):
     @property
     def must_change_password(self) -> bool:
         return self.one_time_until is not None
+
+    def has_duty(self, duty: Duty) -> bool:
+        """Whether it is this person's now; nobody else's, superusers included."""
+        return self.is_active and self.role == Role.COMPLIANCE_OFFICER and duty in self.duties
 
     def may(self, permission: str) -> bool:
         return self.is_active and permission in self.permissions

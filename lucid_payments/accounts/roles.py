@@ -17,6 +17,19 @@ class Role(models.TextChoices):
     AUDITOR = "auditor", "Auditor"
 
 
+class Duty(models.TextChoices):
+    """What some compliance officers do beside the others' work; two administrators give and take it."""
+
+    LEAD = "lead", "Leads the KYC desk"
+    RESPONSIBLE = "responsible", "Responsible officer"
+
+
+# What each duty means, for who gives it.
+DUTY_MEANS: Final[dict[Duty, str]] = {
+    Duty.LEAD: "sees what each officer has, gives cases to others, lifts legal holds",
+    Duty.RESPONSIBLE: "works on what was escalated, and leads the desk",
+}
+
 CREATE: Final = "payment:create"
 READ: Final = "payment:read"
 LIST: Final = "payment:list"

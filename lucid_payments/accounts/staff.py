@@ -5,7 +5,7 @@ where it takes something away. Who may, and with how many people, is the acts' b
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -75,15 +75,32 @@ def reactivate(user: User, *, actor: User, evidence: Mapping[str, Any], request_
 def change_role(
     user: User, *, role: str, actor: User, evidence: Mapping[str, Any], request_id: str = ""
 ) -> bool:
-    """Another role, in force from the account's next request on."""
+    """Another role, in force from the account's next request on; the old one's duties are over."""
     before = user.role
     changed = (
         User.objects.filter(pk=user.pk, role=before)
         .exclude(role=role)
-        .update(role=role, is_staff=User(role=role).is_back_office, signed_out_at=timezone.now())
+        .update(role=role, duties=[], is_staff=User(role=role).is_back_office, signed_out_at=timezone.now())
     )
     if changed:
         _record("staff.role_changed", actor, user, {"from": before, "to": role, **evidence}, request_id)
+    return changed == 1
+
+
+@transaction.atomic
+def change_duties(
+    user: User,
+    *,
+    duties: Collection[str],
+    actor: User | None,
+    evidence: Mapping[str, Any],
+    request_id: str = "",
+) -> bool:
+    """These duties and no others, in force from the account's next request on."""
+    before, after = list(user.duties), sorted(duties)
+    changed = User.objects.filter(pk=user.pk, duties=before).exclude(duties=after).update(duties=after)
+    if changed:
+        _record("staff.duties_changed", actor, user, {"from": before, "to": after, **evidence}, request_id)
     return changed == 1
 
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from lucid_payments.accounts import attempts, recovery, staff
 from lucid_payments.accounts.models import User
-from lucid_payments.accounts.roles import BACK_OFFICE, Role
+from lucid_payments.accounts.roles import BACK_OFFICE, DUTY_MEANS, Duty, Role
 from lucid_payments.audit import log
 from lucid_payments.backoffice import acts, factor, formats
 from lucid_payments.backoffice.acts import NEW, Act, ActRefused, Outcome, Performance
@@ -50,6 +50,18 @@ class PersonForm(FreeNameForm):
 
 class RoleForm(forms.Form):
     role = forms.ChoiceField(label="New role", choices=_ROLES)
+
+
+class DutiesForm(forms.Form):
+    duties = forms.MultipleChoiceField(
+        label="Duties",
+        required=False,
+        choices=[(duty.value, f"{duty.label}: {DUTY_MEANS[duty]}") for duty in Duty],
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def clean_duties(self) -> list[str]:
+        return sorted(self.cleaned_data["duties"])
 
 
 class CreateAccount(Act):
@@ -125,6 +137,7 @@ class PersonAct(Act):
             "Full name": subject.first_name or formats.NOTHING,
             "E-mail": subject.email or formats.NOTHING,
             "Role": subject.get_role_display(),
+            **({"Duties": duties_of(subject)} if subject.role == Role.COMPLIANCE_OFFICER else {}),
             "Account": "active" if subject.is_active else "deactivated",
             "Second factor": "enrolled" if factor.has_one(subject) else "not enrolled",
         }
@@ -222,6 +235,7 @@ class ChangeRole(PersonAct):
         return [
             f"The role changes from {subject.get_role_display().lower()} {new}.",
             "Sessions and tokens of the account end; its owner logs in again.",
+            *([f"Its duties are over: {duties_of(subject).lower()}."] if subject.duties else []),
         ]
 
     def needs_second(self, subject: User, data: Mapping[str, Any]) -> bool:
@@ -239,6 +253,54 @@ class ChangeRole(PersonAct):
             raise ActRefused(FIRST)
         role = Role(performance.data["role"]).label.lower()
         return Outcome(f"{subject} is {role} from the next request on.", url_of(subject))
+
+
+class ChangeDuties(PersonAct):
+    kind = "staff.change_duties"
+    title = "Change the duties"
+    verb = "Change the duties"
+    form_class = DutiesForm
+
+    def fits(self, user: User, subject: User) -> Verdict:
+        if not subject.is_active:
+            return Verdict(False, "This account is deactivated.")
+        if subject.role != Role.COMPLIANCE_OFFICER:
+            return Verdict(False, "Only compliance officers have duties beside their role.")
+        return acts.ALLOWED
+
+    def initial(self, subject: User) -> dict[str, Any]:
+        return {"duties": subject.duties}
+
+    def check(self, subject: User, data: Mapping[str, Any]) -> None:
+        if data["duties"] == sorted(subject.duties):
+            raise ActRefused("These are the account's duties already.")
+
+    def consequences(self, subject: User, data: Mapping[str, Any]) -> list[str]:
+        if not data:
+            return ["A second administrator must confirm; it counts from the account's next request on."]
+        given = [Duty(word) for word in data["duties"] if word not in subject.duties]
+        taken = [Duty(word) for word in subject.duties if word not in data["duties"]]
+        told = [f"Given: {duty.label.lower()}. Whoever has it {DUTY_MEANS[duty]}." for duty in given]
+        told += [f"Taken: {duty.label.lower()}." for duty in taken]
+        others = User.objects.filter(role=Role.COMPLIANCE_OFFICER, is_active=True).exclude(pk=subject.pk)
+        if Duty.RESPONSIBLE in taken and not others.filter(duties__contains=[Duty.RESPONSIBLE]).exists():
+            told.append("Nobody is a responsible officer then: what was escalated waits for one.")
+        return told
+
+    def needs_second(self, subject: User, data: Mapping[str, Any]) -> bool:
+        return True
+
+    def perform(self, subject: User, performance: Performance) -> Outcome:
+        done = staff.change_duties(
+            subject,
+            duties=performance.data["duties"],
+            actor=performance.actor,
+            evidence=performance.evidence,
+            request_id=performance.request_id,
+        )
+        if not done:
+            raise ActRefused(FIRST)
+        return Outcome(f"The duties of {subject} are changed from the next request on.", url_of(subject))
 
 
 class ResetAccess(PersonAct):
@@ -373,10 +435,23 @@ class RenewCodes(Act):
 # In the order in which a person's page shows them.
 ON_A_PERSON = [
     acts.register(act)
-    for act in (OneTimePassword(), ChangeRole(), ResetAccess(), Unlock(), Reactivate(), Deactivate())
+    for act in (
+        OneTimePassword(),
+        ChangeRole(),
+        ChangeDuties(),
+        ResetAccess(),
+        Unlock(),
+        Reactivate(),
+        Deactivate(),
+    )
 ]
 CREATE = acts.register(CreatePerson())
 acts.register(RenewCodes())
+
+
+def duties_of(user: User) -> str:
+    """The duties in words."""
+    return ", ".join(Duty(word).label for word in user.duties) or formats.NOTHING
 
 
 def url_of(user: User) -> str:

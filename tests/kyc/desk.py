@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from django.conf import settings
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -15,9 +14,11 @@ from kyc.documents import storing
 from kyc.documents.converting import Converted, Picture
 from kyc.models import DocumentKind, Finding, KycRecord, NodeOperator, Risk
 from kyc.models.operators import OperatorStatus as State
-from kyc.review import applying, deciding, enduring, marking, policy, taking
+from kyc.review import applying, deciding, enduring, marking, taking
 from lucid_payments import clock
+from lucid_payments.accounts import staff
 from lucid_payments.accounts.models import User
+from lucid_payments.accounts.roles import Duty
 
 # A canary: it may stand in no log, address, page title, event, error or audit entry.
 NAME = "Kanari Vogelsang"
@@ -46,11 +47,11 @@ def officer(name: str = "officer") -> User:
 
 
 def lead(name: str = "lead") -> User:
-    return _with(_user(name, "compliance_officer"), policy.LEAD)
+    return _with(_user(name, "compliance_officer"), Duty.LEAD)
 
 
 def responsible(name: str = "responsible") -> User:
-    return _with(_user(name, "compliance_officer"), policy.RESPONSIBLE)
+    return _with(_user(name, "compliance_officer"), Duty.RESPONSIBLE)
 
 
 def ready(person: User) -> User:
@@ -174,6 +175,7 @@ def _user(name: str, role: str) -> User:
     return user
 
 
-def _with(user: User, permission: str) -> User:
-    user.user_permissions.add(Permission.objects.get(codename=permission.partition(".")[2]))
+def _with(user: User, duty: Duty) -> User:
+    if duty not in user.duties:
+        staff.change_duties(user, duties=[*user.duties, duty], actor=None, evidence={})
     return User.objects.get(pk=user.pk)

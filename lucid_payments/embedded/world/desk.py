@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from django.contrib.auth.models import Permission
-
 from kyc.documents import storing
 from kyc.models import DocumentKind, Finding, KycRecord, NodeOperator, OperatorStatus, Risk
-from kyc.review import applying, deciding, enduring, marking, policy, sweeping, taking
+from kyc.review import applying, deciding, enduring, marking, sweeping, taking
 from lucid_payments import clock
+from lucid_payments.accounts import staff
 from lucid_payments.accounts.models import User
+from lucid_payments.accounts.roles import Duty
 from lucid_payments.embedded.world import specimens
 
 FIRST, SECOND = "compliance_officer", "second_compliance_officer"
@@ -56,9 +56,8 @@ class Moment:
 
 def past() -> None:
     """What was decided before the month of payouts, each at its time. Ends with the clock running as it did."""
-    for name, duty in ((FIRST, policy.LEAD), (SECOND, policy.RESPONSIBLE)):
-        permission = Permission.objects.get(codename=duty.partition(".")[2], content_type__app_label="kyc")
-        _person(name).user_permissions.add(permission)
+    for name, duty in ((FIRST, Duty.LEAD), (SECOND, Duty.RESPONSIBLE)):
+        staff.change_duties(_person(name), duties=[duty], actor=None, evidence={})
     now = clock.now()
     for moment in sorted(_PAST, key=lambda moment: -moment.days):
         clock.freeze(now - timedelta(days=moment.days))
