@@ -75,8 +75,7 @@ def largest_chunk(router: str, policies: Policies) -> int:
 
 def least_chunk(router: str, policies: Policies) -> int:
     """The least that it takes, in base units."""
-    least: int | None = policies.routers[router].payout_minimum
-    return max(MINIMUM_AMOUNT, least or 0)
+    return int(max(MINIMUM_AMOUNT, policies.routers[router].payout_minimum or 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ FROM asked WHERE line.id = asked.id
 
 @commits.atomic("compute")
 def compute(
-    pk: int, *, kind: PoolKind, amount: int, actor: User, reason: str = "", request_id: str = ""
+    pk: int, *, kind: PoolKind, amount: int, actor: User | None, reason: str = "", request_id: str = ""
 ) -> DistributionRun:
     """Share `amount`: base units in all (fixed), or for each credit (rate). Approvals of earlier figures are void.
 
@@ -64,7 +64,7 @@ def compute(
         run,
         RunState.COMPUTED,
         "compute",
-        actor=actor,
+        actor=actor or lifecycle.SYSTEM,
         detail=f"{format_usdt(pool)} USDT for {run.credits:,} credits. {reason}".strip(),
         request_id=request_id,
         run_hash=hash_of(run),
@@ -73,10 +73,10 @@ def compute(
 
 
 @transaction.atomic
-def dry_run(pk: int, *, kind: PoolKind, amount: int, actor: User) -> Preview:
+def dry_run(pk: int, *, kind: PoolKind, amount: int) -> Preview:
     """What `compute` would find: the same code, rolled back. Raises RunRefused as that does."""
     try:
-        return preview.of(compute(pk, kind=kind, amount=amount, actor=actor))
+        return preview.of(compute(pk, kind=kind, amount=amount, actor=None))
     finally:
         transaction.set_rollback(True)
 

@@ -70,15 +70,15 @@ def main(records: int = RECORDS) -> int:
 
 
 def measure(name: str, act: Callable[[], None], times: int = TIMES) -> Waited:
-    postmaster = _postmaster()
+    database_process = postmaster()
     act()  # Templates are compiled once.
     waits = []
-    here, database = time.process_time(), cpu_seconds_of(postmaster)
+    here, database = time.process_time(), cpu_seconds_of(database_process)
     for _ in range(times):
         began = time.perf_counter()
         act()
         waits.append(1000 * (time.perf_counter() - began))
-    used_here, used_there = time.process_time() - here, cpu_seconds_of(postmaster) - database
+    used_here, used_there = time.process_time() - here, cpu_seconds_of(database_process) - database
     return Waited(name, waits, 1000 * used_here / times, 1000 * used_there / times)
 
 
@@ -109,7 +109,7 @@ def _see(client: Client, path: str) -> None:
         raise RuntimeError(f"{path}: {answer.status_code}")
 
 
-def _postmaster() -> int:
+def postmaster() -> int:
     """The database's first process: the parent of the one that answers us."""
     from django.db import connection
 

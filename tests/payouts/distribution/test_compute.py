@@ -126,7 +126,7 @@ def test_a_dry_run_is_the_same_code_rolled_back() -> None:
     month.node("a")
     worked("a")
     run = month.frozen()
-    figures = computing.dry_run(run.pk, kind=PoolKind.FIXED, amount=100 * USDT, actor=administrators()[0])
+    figures = computing.dry_run(run.pk, kind=PoolKind.FIXED, amount=100 * USDT)
     assert (figures.to_pay.amount, figures.to_pay.recipients) == (100 * USDT, 1)
     run.refresh_from_db()
     assert (run.state, run.run_hash, lines(run)["a"].share) == ("frozen", "", 0)
