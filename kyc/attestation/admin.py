@@ -7,7 +7,6 @@ from typing import Any, Final, cast
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path
@@ -21,7 +20,6 @@ from kyc.models import Attestation, AuthorityKey, AwaitingAttestation, KeyState
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.api.request_id import request_id_of
-from lucid_payments.audit import log
 from lucid_payments.backoffice import acts, formats, overview
 from lucid_payments.backoffice.formats import Tone
 from lucid_payments.backoffice.navigation import Group
@@ -98,14 +96,7 @@ class AwaitingAdmin(RecordAdmin):
         if not asked.claims:
             self.message_user(request, "No node with a proven wallet awaits an attestation.")
             return HttpResponseRedirect(self.list_url())
-        told = {"nodes": [claims.subject for claims in asked.claims], "left_out": list(asked.without_wallet)}
-        with transaction.atomic():
-            log.record(
-                "attestation.requested",
-                actor=cast(User, request.user),
-                details=told,
-                request_id=request_id_of(request),
-            )
+        requesting.note(asked, actor=cast(User, request.user), request_id=request_id_of(request))
         answer = HttpResponse(
             signing.write_request(deployment.audience(), asked.claims, now), content_type="application/json"
         )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from kyc.attestation import deployment
@@ -16,6 +17,8 @@ from kyc.attestation.signing import NOBODY
 from kyc.models import Attestation, KeyState, KycRecord, Node, OperatorStatus
 from kyc.models.records import VERIFIED
 from kyc.wallets import current
+from lucid_payments.accounts.models import User
+from lucid_payments.audit import log
 
 # What the commitment is made of; a record with other fields is another schema.
 SCHEMA: Final = "lucid/kyc-record/v1"
@@ -91,6 +94,20 @@ def ask_for(nodes: Collection[Node], at: datetime, terms: Terms) -> Asked:
     wallets = wallets_of(nodes)
     claims = tuple(wanted(node, wallets[node.pk], at, terms) for node in nodes if node.pk in wallets)
     return Asked(claims, tuple(node.node_id for node in nodes if node.pk not in wallets))
+
+
+@transaction.atomic
+def note(asked: Asked, *, actor: User | str, request_id: str = "") -> None:
+    """Write down that this request was handed out, and to whom."""
+    log.record(
+        "attestation.requested",
+        actor=actor,
+        details={
+            "nodes": [claims.subject for claims in asked.claims],
+            "left_out": list(asked.without_wallet),
+        },
+        request_id=request_id,
+    )
 
 
 def wanted(node: Node, wallet: str, at: datetime, terms: Terms) -> Claims:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -17,6 +17,8 @@ from kyc.attestation.requesting import Terms
 from lucid_payments import clock
 from lucid_payments.backoffice import acts, prompt
 from lucid_payments.money import parse_usdt
+
+ACTOR: Final = "manage.py attestation"
 
 
 class Command(BaseCommand):
@@ -59,6 +61,7 @@ class Command(BaseCommand):
             raise CommandError("Nothing awaits an attestation.")
         with options["out"].open("x", encoding="utf-8") as file:
             file.write(signing.write_request(deployment.audience(), asked.claims, now))
+        requesting.note(asked, actor=ACTOR)
         self.stdout.write(f"{len(asked.claims)} node(s) in {options['out']}. Carry it to the authority.")
 
     def _import(self, options: dict[str, Any]) -> None:
