@@ -10,6 +10,7 @@ class KycConfig(AppConfig):
         from kyc.addressbook import acts as book_acts  # noqa: F401
         from kyc.attestation import acts as attesting  # noqa: F401
         from kyc.attestation import deployment
+        from kyc.providers import choice  # noqa: F401
         from kyc.review import confirmed
         from kyc.rights import acts as answering  # noqa: F401
         from kyc.screening import acts as screening_acts  # noqa: F401

@@ -45,3 +45,10 @@ def erase_due() -> None:
     from kyc.review.erasing import erase_due as erase_records
 
     erase_records()
+
+
+@shared_task(name="kyc.tasks.ask_providers")
+def ask_providers() -> None:
+    from kyc.review import exposed
+
+    exposed.ask_about_people()

@@ -240,6 +240,16 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 30.0,
         "options": {"expires": 25},
     },
+    "ask providers about what waits for people": {
+        "task": "payouts.tasks.ask_providers",
+        "schedule": 30.0,
+        "options": {"expires": 25},
+    },
+    "ask providers about who waits to be verified": {
+        "task": "kyc.tasks.ask_providers",
+        "schedule": 30.0,
+        "options": {"expires": 25},
+    },
     "check lists that were staged": {
         "task": "kyc.tasks.check_lists",
         "schedule": 15.0,
@@ -267,6 +277,8 @@ CELERY_TASK_ROUTES = {
     "kyc.tasks.check_lists": {"queue": "default"},
     "kyc.tasks.rescreen": {"queue": "default"},
     "kyc.tasks.fetch_lists": {"queue": "default"},
+    "kyc.tasks.ask_providers": {"queue": "default"},
+    "payouts.tasks.ask_providers": {"queue": "default"},
     "payouts.tasks.release": {"queue": "release"},
     "payouts.tasks.send": {"queue": "send"},
     "payouts.tasks.watch": {"queue": "watch"},
@@ -345,6 +357,13 @@ KYC_EXPIRING_DAYS = env.integer("KYC_EXPIRING_DAYS", 30, minimum=1, maximum=365)
 KYC_RETENTION_YEARS = env.integer("KYC_RETENTION_YEARS", 5, minimum=1, maximum=30)
 # Sanctions lists that must be in force and fresh (`kyc.screening.sources`); the signer obeys its own setting.
 SCREENING_LISTS: list[Any] = list(env.json_list("SCREENING_LISTS", ()))
+# Outside providers (`kyc.providers`): offline asks nobody.
+CHAIN_ANALYTICS_PROVIDER = env.choice("CHAIN_ANALYTICS_PROVIDER", ("offline", "recording"), "offline")
+PEP_PROVIDER = env.choice("PEP_PROVIDER", ("offline", "recording"), "offline")
+TRAVEL_RULE_PROVIDER = env.choice("TRAVEL_RULE_PROVIDER", ("offline", "recording"), "offline")
+# From this on a payout's message must have been taken before it goes (base units).
+TRAVEL_RULE_FROM = env.usdt("TRAVEL_RULE_FROM", 1_000_000_000)
+PROVIDER_RECORDINGS = env.text("PROVIDER_RECORDINGS", "")
 
 # --- API --------------------------------------------------------------------------------------------------
 GATEWAY_TOKEN = env.secret("GATEWAY_TOKEN", "")

@@ -10,6 +10,7 @@ import kyc.addressbook.pages
 import kyc.attestation.admin
 import kyc.desk.pages
 import kyc.documents.admin
+import kyc.providers.admin
 import kyc.rights.pages
 import kyc.screening.admin
 import kyc.wallets.pages
@@ -34,6 +35,7 @@ BACK_OFFICE_PAGES = (
     kyc.documents.admin,
     kyc.rights.pages,
     kyc.wallets.pages,
+    kyc.providers.admin,
     kyc.screening.admin,
     lucid_payments.accounts.admin,
     lucid_payments.accounts.client_admin,

@@ -24,6 +24,7 @@ class PayoutsConfig(AppConfig):
             held,
             metrics,
             outcomes,
+            provided,
             refusals,
             screened,
             signer_ceiling,
@@ -39,6 +40,7 @@ class PayoutsConfig(AppConfig):
         wallets.register_guard(refusals.require_payable)
         deployment.register_contract(lambda: chain.network().usdt_contract)
         checks_before_approval.register("Screening", screened.words)
+        checks_before_approval.register("Chain analytics", provided.words)
         checks_before_approval.register("Attestation", attested.words)
         rescreening.register("payouts.recipients", screened.Recipients())
         screening_cases.when_cleared(screened.go_on)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
 from lucid_payments import clock, seam
 from lucid_payments.locks import AdvisoryLock, only_one
-from payouts import chain, cooling, gates, lookout, queue, screened, watching
+from payouts import chain, cooling, gates, lookout, provided, queue, screened, watching
 from payouts.execution import Candidate, ClockTrip, Funds, Outlook
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt, AttemptState
@@ -21,6 +22,7 @@ from routers import breakers
 from routers.models import BreakerState
 
 READING_AGE = timedelta(seconds=15)
+LOOK_AGAIN_PROVIDED = timedelta(minutes=1)
 # A prepared attempt that nobody signed until this much is left of its life is taken back.
 UNSIGNED_MARGIN_MS = 90_000
 
@@ -85,12 +87,13 @@ def _release(state: ChainState, now: datetime) -> int:
     for end, pks in picked.cooling.items():
         late = Payout.objects.filter(pk__in=pks)
         PayoutManager.hold(late, HoldReason.COOLING_OFF, detail=cooling.sentence(end), until=end)
-    if not going:
+    allowed = _provided(picked.going, now)
+    if not allowed:
         return 0
     try:
         with seam.between("preflight"):
             check = Preflight.of(state)
-            asked = list(check.all(picked.going))
+            asked = list(check.all(allowed))
     except NodeError as error:
         PayoutManager.hold(queue.due(now), HoldReason.NODES, detail=f"A node's answer is missing: {error}")
         return 0
@@ -119,6 +122,16 @@ def _release(state: ChainState, now: datetime) -> int:
         # Every transfer burns about the same: the others needn't be asked about.
         PayoutManager.hold(queue.due(now), HoldReason.TREASURY_TRX)
     return released
+
+
+def _provided(going: Sequence[Payout], now: datetime) -> list[Payout]:
+    """Those that outside providers say nothing against; the others are held, each with what was said."""
+    against = provided.before_release(going)
+    for pk, why in against.items():
+        PayoutManager.hold(
+            Payout.objects.filter(pk=pk), HoldReason.SCREENING, detail=why, until=now + LOOK_AGAIN_PROVIDED
+        )
+    return [payout for payout in going if payout.pk not in against]
 
 
 def _outlook(state: ChainState) -> Outlook:

@@ -57,6 +57,13 @@ def distribute() -> None:
         continue
 
 
+@shared_task(name="payouts.tasks.ask_providers")
+def ask_providers() -> None:
+    from payouts import provided
+
+    provided.ask_about_waiting()
+
+
 @shared_task(name="payouts.tasks.send")
 def send() -> None:
     from payouts.sending import send_due

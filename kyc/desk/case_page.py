@@ -17,7 +17,7 @@ from kyc.desk.acts import OFFERED
 from kyc.documents import storing
 from kyc.documents.admin import WORDS, parts
 from kyc.models import Finding, InfoRequest, KycLookup, KycMark, KycRecord, Node
-from kyc.review import marking, policy, reading, reasons
+from kyc.review import exposed, marking, policy, reading, reasons
 from kyc.review.policy import RULES, Act
 from kyc.review.reading import Purpose
 from kyc.vault import Destroyed, VaultError
@@ -66,6 +66,7 @@ def context(record: KycRecord, user: User, asked: Mapping[str, str]) -> dict[str
         "title": f"Case {record.public_id}",
         "state": words.state(record),
         "risk": words.risk(record),
+        "exposed": exposed.answer_of(record),
         "due": words.due(record, now),
         "owner": words.owner(record, now),
         "woke": words.woke(record, now),

@@ -6,6 +6,7 @@ from kyc.models.contents import KycContent, KycLookup
 from kyc.models.documents import DocumentKind, KycDocument, KycDocumentPage
 from kyc.models.dossier import Finding, InfoRequest, KycDecision, KycMark, KycNote, NoteKind
 from kyc.models.operators import Node, NodeOperator, OperatorStatus
+from kyc.models.providers import ProviderAnswer, ProviderKind
 from kyc.models.records import KycRecord, PersonsData, Risk
 from kyc.models.screening_cases import CaseState, Grade, Moment, ScreeningCase, ScreeningEncounter
 from kyc.models.screening_lists import (
@@ -57,6 +58,8 @@ __all__ = [
     "NoteKind",
     "OperatorStatus",
     "PersonsData",
+    "ProviderAnswer",
+    "ProviderKind",
     "QuarantinedRow",
     "Rescreening",
     "Risk",

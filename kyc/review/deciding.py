@@ -12,7 +12,7 @@ from django.db import transaction
 from kyc.models import InfoRequest, KycDecision, KycNote, KycRecord, NoteKind, Risk
 from kyc.models.operators import OperatorStatus as State
 from kyc.models.records import STANDING
-from kyc.review import committing, contents, fields, marking, reasons, screened, steps
+from kyc.review import committing, contents, exposed, fields, marking, reasons, screened, steps
 from kyc.review.errors import Conflict, Refused
 from kyc.review.policy import Act
 from kyc.review.reasons import Reason
@@ -65,9 +65,11 @@ def approve(
 ) -> KycRecord:
     """Everything is in order. A high risk goes to a second reviewer; else the operator is verified from now on.
 
-    Raises Refused while something isn't marked in order or screening has a hit that isn't cleared, Conflict.
+    Raises Refused while something isn't marked in order, screening has a hit that isn't cleared, or a provider speaks
+    against it (`exposed`), Conflict.
     """
     screened.before_approval(record)
+    exposed.before_approval(record, risk)
     begun = steps.begin(record, Act.APPROVE, actor, seen=seen)
     note = decide(begun, code, reasons.APPROVAL, risk, text)
     left = marking.undecided(begun.row)
@@ -100,6 +102,7 @@ def confirm(
     Raises Conflict for the first one, Refused while screening has a hit that isn't cleared.
     """
     screened.before_approval(record)
+    exposed.before_approval(record, record.risk)
     begun = steps.begin(record, Act.CONFIRM, actor, seen=seen)
     note = decide(begun, code, reasons.APPROVAL, begun.row.risk, text)
     return _grant(begun, code, note=note, risk=Risk(begun.row.risk), second_reviewer=actor)

@@ -18,6 +18,7 @@ from lucid_payments import clock
 from lucid_payments.backoffice import acts, policy
 from lucid_payments.backoffice.formats import Tone
 from lucid_payments.backoffice.policy import Area
+from payouts import provided
 from payouts.admin import words
 from payouts.admin.explanation import explain
 from payouts.api.estimates import REQUIRED_CONFIRMATIONS
@@ -83,6 +84,7 @@ def context(request: HttpRequest, payout: Payout) -> dict[str, Any]:
         "shows_audit": policy.may_read(request.user, Area.AUDIT),
         "shows_events": policy.may_read(request.user, Area.EVENTS),
         "cases": list(ManualCase.objects.filter(payout=payout).order_by("pk")),
+        "provided": provided.of_payout(payout),
         "replaced": payout.retry_of,
         "replacement": Payout.objects.filter(retry_of=payout).first(),
     }

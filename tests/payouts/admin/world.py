@@ -284,6 +284,7 @@ LISTS = {
     "/admin/kyc/wallet/": "recipients",
     "/admin/kyc/listversion/": "lists",
     "/admin/kyc/screeningcase/": "kyc",
+    "/admin/kyc/provideranswer/": "kyc",
     "/admin/kyc/addressentry/": "recipients",
 }
 
