@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from payouts.models import LedgerAccount, LedgerTransfer, NodeAnswer
+from payouts.models import LedgerAccount, LedgerTransfer, NodeAnswer, PayoutSlot
 from payouts.models.attempt import IN_FLIGHT
 from payouts.tron import encoding
 from routers import killswitch
@@ -30,6 +30,7 @@ def check(facts: Facts, witness: Witness) -> None:
     signed_is_journalled(facts)
     the_wire_comes_last(facts, witness)
     a_pulled_switch_stops(facts, witness)
+    a_stopped_slot_stops(facts)
     theft_stops_the_signer(facts, witness)
     a_restore_locks_the_signer(facts, witness)
     the_ledger_balances(facts)
@@ -117,6 +118,17 @@ def a_pulled_switch_stops(facts: Facts, witness: Witness) -> None:
     if witness.stopped is not None and killswitch.is_pulled():
         now = (len(facts.journal), NodeAnswer.objects.count())
         assert now == witness.stopped, "signed or sent while the kill switch is pulled"
+
+
+def a_stopped_slot_stops(facts: Facts) -> None:
+    """Before its time, and after people have stopped it, nothing of a slot is prepared, let alone signed."""
+    shut = PayoutSlot.objects.exclude(state="releasing").in_bulk()
+    for attempt in facts.attempts:
+        slot = shut.get(attempt.payout.slot_id)
+        if slot is None or slot.state == "done":
+            continue
+        before = slot.stopped_at is not None and attempt.created_at <= slot.stopped_at
+        assert before and attempt.state != "prepared", f"prepared, though its slot isn't open: {attempt}"
 
 
 def theft_stops_the_signer(facts: Facts, witness: Witness) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from payouts import devnet_clock, ledger, watching
-from payouts.models import Attempt, ChainState, OrphanSignature, Payout
+from payouts.models import Attempt, ChainState, OrphanSignature, Payout, PayoutSlot
 from payouts.models.attempt import UNRESOLVED
 from payouts.schedule import MAXIMUM_RETRIES
 from routers import killswitch
@@ -31,6 +31,7 @@ class Ending(People, Processes, Chain, Nodes):
         self.the_limits_are_as_before()
         self.two_release_the_kill_switches()
         self.two_close_the_breakers()
+        self.the_slots_go_on()
 
     def comes_to_its_end(self) -> None:
         """Blocks while something is on its way, hours while all that is left waits for its time."""
@@ -73,6 +74,10 @@ class Ending(People, Processes, Chain, Nodes):
         for payout in Payout.objects.filter(status="failed"):
             assert payout.retries == MAXIMUM_RETRIES, "failed before its last try"
         assert not killswitch.is_pulled(), "the kill switch was pulled for nothing"
+        open_slots = PayoutSlot.objects.filter(ended_at=None, payouts__isnull=False).exclude(
+            state="gathering"
+        )
+        assert not open_slots.exclude(payouts__status="manual").exists(), "all of it has ended, and it hasn't"
         self.all_money_is_in_the_books()
 
     def all_money_is_in_the_books(self) -> None:

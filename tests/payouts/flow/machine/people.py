@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from kyc.models import Node
 from lucid_payments.api.errors import NotCancellable
 from payouts.manager import PayoutManager
-from payouts.models import Payout
+from payouts.models import Payout, PayoutSlot, SlotState
 from payouts.models.payout import Priority
+from payouts.slots.stopping import SlotConflict
 from routers import breakers, killswitch
 from routers.models import GLOBAL, KillSwitch
 from tests.kyc import attestations
@@ -49,6 +50,24 @@ class People(Stage):
     @act(amount=AMOUNTS)
     def somebody_asks_for_the_next_hour(self, amount: int) -> None:
         self.ask(amount, to=RECIPIENTS[1], batch_type="HOURLY")
+
+    @act(which=st.integers(0, 1), cancelled=st.booleans())
+    def a_slot_is_stopped(self, which: int, cancelled: bool) -> None:
+        """Paused, or called off; whatever state its payouts are in."""
+        admin, _ = administrators()
+        stop = PayoutManager.cancel_slot if cancelled else PayoutManager.pause_slot
+        for slot in PayoutSlot.objects.order_by("-due_at", "pk")[which : which + 1]:
+            try:
+                stop(slot.pk, actor=admin, reason="test")
+                self.note("slot cancelled" if cancelled else "slot paused")
+            except SlotConflict:
+                self.note("slot not to be stopped")
+
+    @act()
+    def the_slots_go_on(self) -> None:
+        admin, _ = administrators()
+        for slot in PayoutSlot.objects.filter(state=SlotState.PAUSED):
+            PayoutManager.resume_slot(slot.pk, actor=admin, reason="test")
 
     @act(which=st.integers(0, 5))
     def one_is_called_off(self, which: int) -> None:

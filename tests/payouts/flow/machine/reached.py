@@ -11,11 +11,19 @@ STATES = frozenset(
         *(f"attempt {name}" for name in ("prepared", "withdrawn", "signed", "sent", "included")),
         *(f"attempt {name}" for name in ("succeeded", "reverted", "dead")),
         *(f"hold {name}" for name in ("slot", "hourly_limit", "recipient_limit", "in_flight", "breaker")),
-        *(f"hold {name}" for name in ("kill_switch", "token_paused", "signer", "nodes", "retry")),
+        *(f"hold {name}" for name in ("kill_switch", "token_paused", "signer", "nodes", "retry", "paused")),
         *(f"hold {name}" for name in ("possible_duplicate", "manual", "clock", "screening")),
         *(f"breaker {name}" for name in ("closed", "open")),
         *(f"orphan {name}" for name in ("open", "paid")),
-        *("cancelled", "not cancellable", "reorganised", "restored", "theft"),
+        *(
+            "cancelled",
+            "not cancellable",
+            "reorganised",
+            "restored",
+            "theft",
+            "slot paused",
+            "slot cancelled",
+        ),
         *(f"power cut in {name}" for name in ("sign", "send")),
     }
 )
