@@ -128,7 +128,8 @@ def a_stopped_slot_stops(facts: Facts) -> None:
         if slot is None or slot.state == "done":
             continue
         before = slot.stopped_at is not None and attempt.created_at <= slot.stopped_at
-        assert before and attempt.state != "prepared", f"prepared, though its slot isn't open: {attempt}"
+        stopped = before and attempt.state != "prepared"
+        assert stopped, f"prepared, though its slot isn't open: {attempt}"
 
 
 def theft_stops_the_signer(facts: Facts, witness: Witness) -> None:
