@@ -8,9 +8,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
 from kyc.api.serializers import ApplicationSerializer, DocumentSerializer, SubmissionSerializer
-from kyc.api.uploads import FILE, MULTIPART
 from kyc.models import DocumentKind, OperatorStatus
 from lucid_payments.api import errors
+from lucid_payments.api.multipart import FILE, MULTIPART
 from lucid_payments.api.openapi import refusals
 from lucid_payments.api.openapi.fields import Moment
 from lucid_payments.api.openapi.operations import link, operation

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from kyc.api import answers, schema, uploads
+from kyc.api import answers, schema
 from kyc.api.serializers import ApplicationSerializer, DocumentSerializer, SubmissionSerializer
 from kyc.documents import converting, storing
 from kyc.documents.converting import Converted
@@ -22,7 +22,7 @@ from kyc.review import applying, marking, steps
 from kyc.review.errors import Conflict, InvalidFields, Refused
 from lucid_payments.accounts import roles
 from lucid_payments.accounts.models import User
-from lucid_payments.api import idempotency
+from lucid_payments.api import idempotency, multipart
 from lucid_payments.api.errors import ApplicationClosed, HttpError, InvalidRequest, PermissionRefused
 from lucid_payments.api.idempotency import Answer
 from lucid_payments.api.views import LucidView, caller
@@ -80,13 +80,13 @@ class DocumentsView(LucidView):
     def post(self, request: Request, application_id: str) -> HttpResponse:
         """The file is looked at and drawn before anything is locked: that may take seconds."""
         record = _own(caller(request), application_id)
-        upload = uploads.read(_plain(request))
+        upload = multipart.read(_plain(request), converting.maximum_bytes())
         said = DocumentSerializer(data=upload.fields)
         said.is_valid(raise_exception=True)
         try:
             found = converting.convert(upload.content)
         except DocumentRefused as refused:
-            raise InvalidRequest({uploads.FILE: [str(refused)], "reason": refused.code}) from None
+            raise InvalidRequest({multipart.FILE: [str(refused)], "reason": refused.code}) from None
         return idempotency.run_once(
             _plain(request),
             caller(request),

@@ -9,12 +9,17 @@ from payouts.api.cancellation import CancelView
 from payouts.api.own_limits import LimitsView
 from payouts.api.stats import StatsView
 from payouts.api.transactions import BulkTransactionsView, TransactionView
+from payouts.api.uploads import UploadFileView, UploadSubmissionView, UploadsView, UploadView
 from payouts.api.views import PayoutsView, PayoutView
 from payouts.api.work import DeregisteredView, RegisteredView, ReputationView, SessionView
 
 urlpatterns = [
     path("payouts", PayoutsView.as_view()),
     path("payouts/batch", BatchesView.as_view()),
+    path("payouts/batch/upload", UploadsView.as_view()),
+    path("payouts/batch/upload/<str:upload_id>", UploadView.as_view()),
+    path("payouts/batch/upload/<str:upload_id>/file", UploadFileView.as_view()),
+    path("payouts/batch/upload/<str:upload_id>/submit", UploadSubmissionView.as_view()),
     path("payouts/batch/<str:batch_id>", BatchView.as_view()),
     path("payouts/transactions/bulk", BulkTransactionsView.as_view()),
     path("payouts/<str:payout_id>", PayoutView.as_view()),

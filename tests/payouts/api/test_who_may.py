@@ -26,11 +26,14 @@ from lucid_payments.accounts.roles import Role
 from lucid_payments.accounts.tokens import AccessToken, issue
 from lucid_payments.events import webhooks
 from payouts.manager import PayoutManager
+from payouts.models import PayoutUpload
 from payouts.order import PayoutOrder
+from payouts.uploads import receiving
 from tests.api_client import ApiClient
 from tests.kyc import desk as kyc_desk
 from tests.kyc.wallets import signing
 from tests.payouts.api.conftest import RECIPIENT, order
+from tests.payouts.uploads import files
 
 METHODS = ("get", "post", "put", "patch", "delete")
 ROLES = [role.value for role in Role]
@@ -56,6 +59,11 @@ class World:
     def batch_id(self) -> str:
         orders = [self._order()] * 2
         return PayoutManager.create_batch(creator=self.owner, orders=orders, router_type=None).batch_id
+
+    @cached_property
+    def upload_id(self) -> str:
+        content = files.csv_of([(RECIPIENT, "1", uuid.uuid4().hex, "")])
+        return receiving.receive(content, "a.csv", uploader=self.owner).upload_id
 
     @cached_property
     def webhook_id(self) -> str:
@@ -97,6 +105,7 @@ class Row:
 NOBODYS = {
     "payout_id": "payout_nobodys",
     "batch_id": "batch_nobodys",
+    "upload_id": "upload_nobodys",
     "webhook_id": "wh_nobodys",
     "application_id": f"kyc_{'0' * 32}",
 }
@@ -142,6 +151,12 @@ def bulk(world: World) -> Any:
     return [world.payout_id]
 
 
+def whole_file(world: World) -> Any:
+    found = PayoutUpload.objects.filter(upload_id=world.upload_id).first()
+    sha256 = found.sha256 if found is not None else "0" * 64
+    return {"sha256": sha256, "duplicates_meant": True}
+
+
 def wallet(world: World) -> Any:
     return signing.body(world.caller)
 
@@ -168,6 +183,18 @@ TABLE = [
     ),
     Row("POST /payouts/batch", {"any": "201 201 403 201 403 403 403"}, two),
     Row("GET /payouts/batch/{batch_id}", {key: READS[key] for key in ("own", "other", "nobody")}),
+    # No multipart body: who gets so far is told so.
+    Row("POST /payouts/batch/upload", {"any": "415 415 403 415 403 403 403"}, nothing),
+    Row("GET /payouts/batch/upload/{upload_id}", {key: READS[key] for key in ("own", "other", "nobody")}),
+    Row(
+        "GET /payouts/batch/upload/{upload_id}/file", {key: READS[key] for key in ("own", "other", "nobody")}
+    ),
+    Row(
+        "POST /payouts/batch/upload/{upload_id}/submit",
+        # Who gave the file submits it: administrators read it, and are told so.
+        {**OWN_ALONE, "own": "201 201 403 201 403 403 403", "other": "403 404 404 404 403 403 403"},
+        whole_file,
+    ),
     Row("GET /limits", {"any": LISTS}),
     Row("GET /stats", {"any": "200 200 403 200 403 403 200"}),
     Row("GET /recipients/me", {"any": LISTS}),

@@ -15,7 +15,6 @@ from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from rest_framework.exceptions import UnsupportedMediaType
 
-from kyc.documents.converting import maximum_bytes
 from lucid_payments.api.errors import HttpError, InvalidRequest
 
 MULTIPART: Final = "multipart/form-data"
@@ -26,10 +25,11 @@ BESIDE_THE_FILE: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """`fields` are all but the file; its name is never looked at."""
+    """`fields` are all but the file. Its `name` is what somebody calls it, and says nothing of what it is."""
 
     fields: dict[str, str]
     content: bytes
+    name: str = ""
 
     def fingerprint(self) -> bytes:
         """What was said, whatever the boundary between the parts: a client draws another with each try."""
@@ -37,17 +37,20 @@ class Upload:
         return said + hashlib.sha256(self.content).digest()
 
 
-def read(request: HttpRequest) -> Upload:
-    """Raises HttpError for 413, UnsupportedMediaType, InvalidRequest for what isn't one file and plain fields."""
+def read(request: HttpRequest, maximum: int) -> Upload:
+    """The one file, of at most `maximum` bytes, and the fields beside it.
+
+    Raises HttpError for 413, UnsupportedMediaType, InvalidRequest for what isn't one file and plain fields.
+    """
     if request.content_type != MULTIPART:
         raise UnsupportedMediaType(request.content_type or "")
-    most = maximum_bytes() + BESIDE_THE_FILE
+    most = maximum + BESIDE_THE_FILE
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     # A chunked body was read as far as other requests may be long: what is longer isn't whole.
     cut_off = "HTTP_TRANSFER_ENCODING" in request.META and length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     body = request.read(most + 1) if length <= most and not cut_off else None
     if body is None or len(body) > most:
-        raise HttpError(413, {"body": [f"At most {maximum_bytes()} bytes are taken."]})
+        raise HttpError(413, {"body": [f"At most {maximum} bytes are taken."]})
     handler = _InMemory(request)
     meta = {**request.META, "CONTENT_LENGTH": str(len(body))}
     try:
@@ -60,7 +63,7 @@ def read(request: HttpRequest) -> Upload:
     twice = [name for name, values in fields.lists() if len(values) != 1]
     if twice:
         raise InvalidRequest({name[:100]: ["Give this once."] for name in twice[:20]})
-    return Upload({name: str(fields[name]) for name in fields}, given[0].read())
+    return Upload({name: str(fields[name]) for name in fields}, given[0].read(), handler.name)
 
 
 class _InMemory(FileUploadHandler):
@@ -69,13 +72,15 @@ class _InMemory(FileUploadHandler):
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request)
         self.files = 0
+        self.name = ""
         self._content = BytesIO()
 
-    def new_file(self, *args: Any, **kwargs: Any) -> None:
-        super().new_file(*args, **kwargs)
+    def new_file(self, field_name: str, file_name: str, *args: Any, **kwargs: Any) -> None:
+        super().new_file(field_name, file_name, *args, **kwargs)
         self.files += 1
         if self.files > 1:
             raise SkipFile
+        self.name = file_name
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
         self._content.write(raw_data)
