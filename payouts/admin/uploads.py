@@ -82,7 +82,7 @@ class StateFilter(ChoiceFilter):
 @admin.register(PayoutUpload, site=site)
 class PayoutUploadAdmin(RecordAdmin):
     area = Area.PAYOUTS
-    title = "Files of payouts"
+    title = "Uploaded files"
     group = Group.WORK
     place = 8
     about = (
