@@ -44,42 +44,48 @@ _BELONGS: Final = f"""
                 WHERE missed.state <> 'draft' AND missed.starts_at <= told.ended_at
                     AND missed.cut_off > told.ended_at AND missed.seen_up_to < told.id))
 """  # noqa: S608 - a table's name, and parameters
-# The same session of the same recipient, reported by several events, counts once: by the first.
+# The same session of the same recipient, reported by several events, counts once: by the first. Few sessions are
+# reported by several, so that those alone are grouped.
 _TAKE: Final = f"""
-WITH standing AS (
-    SELECT told.id, told.event_id AS name, told.session_id,
-        CASE WHEN told.node_id IS NULL THEN 'user' ELSE 'node' END AS kind,
-        coalesce(told.node_id, told.user_id) AS recipient,
-        told.sessions_relayed AS sessions, told.megabytes_relayed AS megabytes, told.ended_at
-    FROM {_EVENTS} AS told
+WITH repeated AS MATERIALIZED (
+    SELECT told.session_id FROM {_EVENTS} AS told
+    WHERE told.kind = 'session-completed' AND told.id <= %(seen)s AND {_BELONGS}
+    GROUP BY told.session_id HAVING count(*) > 1
+), once AS MATERIALIZED (
+    SELECT min(told.id) AS id FROM {_EVENTS} AS told JOIN repeated USING (session_id)
     WHERE {_STANDING} AND {_BELONGS} AND NOT {IS_PAID}
-), once AS (
-    SELECT min(id) AS id FROM standing GROUP BY session_id, kind, recipient
+    GROUP BY told.session_id, coalesce('node ' || told.node_id, 'user ' || told.user_id)
 )
 INSERT INTO {_INPUTS} ({_COLUMNS})
-SELECT %(run)s, told.id, 1, told.kind, told.recipient, told.session_id, told.sessions, told.megabytes, told.ended_at,
-    told.ended_at < %(start)s,
+SELECT %(run)s, told.id, 1, told.recipient_kind, told.recipient, told.session_id, told.sessions_relayed,
+    told.megabytes_relayed, told.ended_at, told.ended_at < %(start)s,
     {
     _DIGEST.format(
-        event_id="told.name",
+        event_id="told.event_id",
         sign="1",
-        kind="told.kind",
+        kind="told.recipient_kind",
         recipient="told.recipient",
         session_id="told.session_id",
-        sessions="told.sessions",
-        megabytes="told.megabytes",
+        sessions="told.sessions_relayed",
+        megabytes="told.megabytes_relayed",
         ended_at="told.ended_at",
     )
 }
-FROM standing AS told JOIN once ON once.id = told.id
-WHERE NOT EXISTS (
-    SELECT FROM {_INPUTS} AS counted
-    WHERE counted.session_id = told.session_id AND counted.kind = told.kind AND counted.recipient = told.recipient
-        AND counted.sign = 1
-        AND NOT EXISTS (SELECT FROM {
-    _INPUTS
-} AS back WHERE back.event_id = counted.event_id AND back.sign = -1)
-)
+FROM (
+    SELECT *, CASE WHEN node_id IS NULL THEN 'user' ELSE 'node' END AS recipient_kind,
+        coalesce(node_id, user_id) AS recipient
+    FROM {_EVENTS}
+) AS told
+WHERE {_STANDING} AND {_BELONGS} AND NOT {IS_PAID}
+    AND (told.session_id NOT IN (SELECT session_id FROM repeated) OR told.id IN (SELECT id FROM once))
+    AND NOT EXISTS (
+        SELECT FROM {_INPUTS} AS counted
+        WHERE counted.session_id = told.session_id AND counted.kind = told.recipient_kind
+            AND counted.recipient = told.recipient AND counted.sign = 1
+            AND NOT EXISTS (
+                SELECT FROM {_INPUTS} AS back WHERE back.event_id = counted.event_id AND back.sign = -1
+            )
+    )
 """  # noqa: S608 - tables' and columns' names, and parameters
 _TAKE_BACK: Final = f"""
 INSERT INTO {_INPUTS} ({_COLUMNS})
