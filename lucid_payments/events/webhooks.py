@@ -24,6 +24,8 @@ KNOWN_TYPES: Final = frozenset(
         *(f"payout.{word}" for word in ("confirmed", "failed", "cancelled", "rejected", "manual")),
         *(f"batch.{word}" for word in ("created", "completed", "failed")),
         *(f"slot.{word}" for word in ("opened", "ended", "paused", "resumed", "cancelled")),
+        *(f"distribution.{word}" for word in ("draft", "frozen", "computed", "approved", "scheduled")),
+        *(f"distribution.{word}" for word in ("running", "paused", "settled", "reported")),
         *(f"breaker.{word}" for word in ("opened", "half_open", "closed")),
         *(f"killswitch.{word}" for word in ("pulled", "released")),
         *(f"kyc.{word}" for word in ("submitted", "info_requested", "answered", "approved", "rejected")),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lucid_payments.money import parse_usdt
 from payouts.distribution import shares
 from payouts.distribution.shares import NothingToShareBy, credits_of, order_hash, split
 
@@ -128,3 +131,20 @@ def test_no_crumb_is_left_behind() -> None:
         split(LEAST - 1, USDT, least=LEAST)
     with pytest.raises(ValueError, match="Too little"):
         split(USDT, 2 * LEAST - 1, least=LEAST)
+
+
+def test_the_published_example_is_what_the_code_computes() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "distribution.md").read_text()
+    rows = re.findall(
+        r"^\| `((?:node|user):\w+)` \| (\d+) \| ([\d.]+) \| (\d+) \| \S+(?: ⅓)? \| ([\d.]+) \|$", page, re.M
+    )
+    seed = re.search(r"seed `([0-9a-f]{64})`", page)
+    assert seed is not None
+    credited = {
+        name: credits_of(int(sessions), Decimal(megabytes)) for name, sessions, megabytes, _, _ in rows
+    }
+    assert credited == {name: int(credits) for name, _, _, credits, _ in rows}
+    assert len(credited) == 5
+    found = shares.shares(1_003_500_000, credited, bytes.fromhex(seed[1]))
+    assert found == {name: parse_usdt(share) for name, *_, share in rows}
+    assert order_hash(bytes.fromhex(seed[1]), "node:amber").hex().startswith("625f9553")
