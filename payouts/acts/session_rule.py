@@ -26,6 +26,8 @@ from routers.choices import RouterType
 # There is one rule: the key of its act.
 KEY: Final = "sessions"
 NAME: Final = "Session rule"
+# The box that says yes to the first line.
+RUNS: Final = "It runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Row:
                     else "no price yet"
                 )
             case "minimum":
-                return f"{format_usdt(rule.minimum)} USDT"
+                return format_usdt(rule.minimum)
             case "router_type":
                 return rule.router_type or "the routers' rule"
             case "batch_type":
@@ -56,7 +58,7 @@ class Row:
 
 
 ROWS: Final = (
-    Row("is_running", "Running", "Sessions told while it runs are paid by it, each by a payout of its own."),
+    Row("is_running", "State", "Sessions told while it runs are paid by it, each by a payout of its own."),
     Row("amount_per_credit", "Amount per credit (USDT)", "A credit is a session relayed, or 5 MB begun."),
     Row("minimum", "Least that is paid (USDT)", "A session worth less is left to the month."),
     Row("router_type", "Router", "What it doesn't allow waits."),
@@ -88,7 +90,7 @@ class RuleForm(forms.Form):
         }
         for row in ROWS:
             self.fields[row.field] = fields[row.field]
-            self.fields[row.field].label = row.label
+            self.fields[row.field].label = RUNS if row.field == "is_running" else row.label
             self.fields[row.field].help_text = row.meaning
 
     def clean(self) -> dict[str, Any]:
@@ -116,7 +118,7 @@ class ChangeSessionRule(Act):
         return _rule(key, session_rules.locked)
 
     def label(self, subject: SessionRule) -> str:
-        return NAME
+        return f"version {subject.version}"
 
     def facts(self, subject: SessionRule) -> dict[str, str]:
         return {"Version": str(subject.version)} | {row.label: row.show(subject) for row in ROWS}

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from lucid_payments.backoffice import acts, formats
+from lucid_payments.backoffice import acts, formats, policy
 from lucid_payments.backoffice.filters import ChoiceFilter
 from lucid_payments.backoffice.formats import Tone
 from lucid_payments.backoffice.navigation import Group
@@ -52,8 +52,10 @@ class SessionRuleAdmin(RecordAdmin):
         context = {
             "rule": rule,
             "rule_url": self.url_of(rule),
-            "lines": [(row, row.show(rule)) for row in ROWS],
+            # The heading says whether it runs.
+            "lines": [(row, row.show(rule)) for row in ROWS if row.field != "is_running"],
             "waiting": SessionPayment.objects.filter(state=PaymentState.WAITING).count(),
+            "shows_sessions": policy.may_read(request.user, Area.EVENTS),
             "button": acts.button(CHANGE.kind, KEY, request.user, rule),
             **(extra_context or {}),
         }
