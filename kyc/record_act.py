@@ -48,7 +48,7 @@ class KycAct(Act):
         raise NotImplementedError
 
     def page_of(self, record: KycRecord) -> str:
-        """Where who did it goes next."""
+        """Where who did it goes next, and who didn't goes back to."""
         raise NotImplementedError
 
     def perform(self, subject: KycRecord, performance: Performance) -> Outcome:

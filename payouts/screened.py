@@ -73,14 +73,11 @@ def words(payouts: Sequence[Payout]) -> dict[int, Word]:
     alone. Whoever is listed after he was accepted has his case from the round after a list came into force.
     """
     look = screening.look({payout.recipient_address for payout in payouts}, clock.now())
-    clear = ", ".join(f"{name} {number}" for name, number in look.versions.items())
+    lists = ", ".join(f"{name} {number}" for name, number in look.versions.items())
+    # Compared with nothing is no good news.
+    clear = Word(f"Not listed: {lists}.", Tone.GOOD) if lists else Word("No list is in force.", Tone.WAITING)
     found = {payout.pk: refusal(payout.recipient_address, look) for payout in payouts}
-    return {
-        pk: Word(f"Not listed: {clear or 'no list is in force'}.", Tone.GOOD)
-        if why is None
-        else Word(why[1], Tone.BAD, forbids=True)
-        for pk, why in found.items()
-    }
+    return {pk: clear if why is None else Word(why[1], Tone.BAD, forbids=True) for pk, why in found.items()}
 
 
 def refusal(address: str, look: Look) -> tuple[HoldReason, str] | None:

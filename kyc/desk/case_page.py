@@ -70,6 +70,7 @@ def context(record: KycRecord, user: User, asked: Mapping[str, str]) -> dict[str
         "due": words.due(record, now),
         "owner": words.owner(record, now),
         "woke": words.woke(record, now),
+        "reason": reasons.words(record.reason_code) if record.reason_code else "",
         "purpose": purpose.value if purpose is not None else "",
         "purpose_words": WORDS[purpose] if purpose is not None else "",
         "purposes": words.purposes(user),

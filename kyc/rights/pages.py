@@ -90,7 +90,7 @@ class RightsPages(RecordAdmin):
 
     @admin.display(description="Operator")
     def operator_shown(self, row: KycRecord) -> str:
-        return f"{row.operator.operator_id}, {row.number}."
+        return f"{row.operator.operator_id}, application {row.number}"
 
     @admin.display(description="State")
     def state_shown(self, row: KycRecord) -> str:

@@ -131,6 +131,10 @@ class Act:
         """What the page shows of the subject, label to text; frozen when a second person is asked."""
         return {}
 
+    def page_of(self, subject: Any) -> str:
+        """The address of the subject's own page, to go back to without doing it; empty where there is none."""
+        return ""
+
     def version(self, subject: Any) -> str:
         """What must not have changed between looking and acting: by default every fact."""
         return fingerprint(self.facts(subject))

@@ -173,21 +173,24 @@ class Page:
     ) -> HttpResponse:
         """`to_confirm`: the answers stand, and an act that is reviewed may be done from here."""
         data = questions.cleaned_data if questions is not None and questions.is_valid() else {}
+        # What would happen is told of what may: a subject in another state may lack what the sentences are made of.
+        may_act = bool(self.act.allowed(self.user, subject))
         context = {
             **self.site_context,
             "title": self.act.title,
             "act": self.act,
             "subject_label": self.act.label(subject),
             "facts": self.act.facts(subject).items(),
-            "changes": self.act.changes(subject, data),
-            "consequences": self.act.consequences(subject, data),
-            "two_people": self.act.needs_second(subject, data),
+            "changes": self.act.changes(subject, data) if may_act else [],
+            "consequences": self.act.consequences(subject, data) if may_act else [],
+            "two_people": may_act and self.act.needs_second(subject, data),
             "form": form or self._form(version=self.act.version(subject)),
             "questions": questions or self.act.questions(subject),
             "filling_in": self.act.reviewed and not to_confirm,
             "refusal": refusal,
             "instead": self.act.instead(subject),
-            "may_act": bool(self.act.allowed(self.user, subject)),
+            "may_act": may_act,
+            "back_url": self.act.page_of(subject),
         }
         return TemplateResponse(self.request, "admin/acts/confirm.html", context, status=status)
 

@@ -42,6 +42,9 @@ class OneRequest(Act):
     def label(self, subject: Seen) -> str:
         return subject.name
 
+    def page_of(self, subject: Seen) -> str:
+        return reverse("admin:payouts_approvalrequest_change", args=[subject.request.pk])
+
     def facts(self, subject: Seen) -> dict[str, str]:
         request, first = subject.request, subject.first
         asked = f"{request.asked_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
@@ -145,6 +148,9 @@ class ManyRequests(Act):
 
     def label(self, subject: list[Seen]) -> str:
         return f"{len(subject)} chosen"
+
+    def page_of(self, subject: list[Seen]) -> str:
+        return queue_url()
 
     def facts(self, subject: list[Seen]) -> dict[str, str]:
         total = sum(seen.amount for seen in subject)
@@ -250,7 +256,11 @@ def line_of(seen: PayoutSeen, *further: str) -> str:
     if seen.recipient.double:
         words.append(f"LOOKS LIKE {seen.recipient.double}")
     words += [f"{name}: {word.sentence}" for name, word in seen.words]
-    return format_html("<code>{}</code><br>{}", seen.recipient.address, ". ".join([*words, *further]))
+    return format_html(
+        "<code>{}</code><br>{}",
+        seen.recipient.address,
+        ". ".join(said.removesuffix(".") for said in [*words, *further]),
+    )
 
 
 def _named(seen: PayoutSeen) -> str:

@@ -79,7 +79,7 @@ class Office:
 def office(live_server: LiveServer, browser: Browser, settings: Settings) -> Iterator[Office]:
     """The invented back office, opened in a window of its own."""
     settings.RATELIMIT_CACHE_PREFIX = uuid.uuid4().hex
-    window = browser.new_context(viewport=DESK)  # type: ignore[arg-type]
+    window = browser.new_context(viewport=DESK, reduced_motion="reduce")  # type: ignore[arg-type]
     office = Office(window.new_page(), live_server.url, world.everything())
     listen(office)
     yield office

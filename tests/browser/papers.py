@@ -16,15 +16,15 @@ INK, PAPER, SHADE = "#1c2f3f", "#eef3ea", "#c3d2c5"
 
 
 @cache
-def passport() -> Converted:
+def passport(name: str = desk.NAME) -> Converted:
     """Two pages: the one with the data, and an empty one."""
-    return _converted(_page(list(desk.DECLARED.items())), _page([("page", "3")]))
+    return _converted(_page(list((desk.DECLARED | {"full_name": name}).items())), _page([("page", "3")]))
 
 
 @cache
-def bill() -> Converted:
+def bill(name: str = desk.NAME) -> Converted:
     return _converted(
-        _page([("invoice for water", "2026"), ("to", desk.NAME), ("street", desk.DECLARED["street"])])
+        _page([("invoice for water", "2026"), ("to", name), ("street", desk.DECLARED["street"])])
     )
 
 

@@ -1,19 +1,12 @@
-"""The compliance desk in a real browser: a case by keyboard alone, without a script, and who only reads.
-
-SCREENS_FOLDER=docs/screens keeps a picture of each page.
-"""
+"""The compliance desk in a real browser: a case by keyboard alone, without a script, and who only reads."""
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from PIL import Image
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
 from kyc.documents import storing
 from kyc.models import DocumentKind, Finding, KycMark, KycRecord, Risk
@@ -23,14 +16,14 @@ from lucid_payments.accounts.models import User
 from lucid_payments.audit.models import AuditEntry
 from lucid_payments.backoffice import factor
 from tests.browser import papers
-from tests.browser.conftest import DESK, PHONE, Office
+from tests.browser.conftest import Office
+from tests.browser.hands import Hands
+from tests.browser.looking import check
 from tests.kyc import desk
 
 pytestmark = pytest.mark.browser
 
 LIST = "/admin/kyc/kycrecord/"
-WIDE = {"width": 1440, "height": 900}
-NARROW = {"width": 420, "height": 900}
 
 
 @pytest.fixture
@@ -59,97 +52,24 @@ def second_approval(by: User) -> KycRecord:
     return deciding.approve(record, actor=by, risk=Risk.HIGH, code="verified_with_care")
 
 
-class Hands:
-    """Somebody who uses the keyboard alone."""
-
-    def __init__(self, office: Office) -> None:
-        self.page = office.page
-
-    def press(self, key: str) -> None:
-        """A key that leads to another page."""
-        with self.page.expect_navigation():
-            self.page.keyboard.press(key)
-
-    @property
-    def focused(self) -> Locator:
-        return self.page.locator(":focus")
-
-    def tab_to(self, name: str) -> None:
-        """Tab on until what has this name has the focus."""
-        for _ in range(60):
-            self.page.keyboard.press("Tab")
-            if self.focused.inner_text().strip() == name:
-                return
-        pytest.fail(f"Tab never came to {name}")
-
-    def take_next(self, expected: KycRecord) -> None:
-        self.press("n")
-        expect(self.page.get_by_role("heading", level=1)).to_contain_text(expected.public_id)
-
-    def accept(self, number: int) -> None:
-        """From where one is, one after the other."""
-        good = self.page.locator("#progress")
-        for done in range(1, number + 1):
-            self.page.keyboard.press("a")
-            expect(good).to_contain_text(f"{done} of 13 in order")
-
-    def refuse(self, reason: str) -> None:
-        self.page.keyboard.press("r")
-        self.page.keyboard.press(reason)
-        expect(self.page.locator("#progress")).to_contain_text("Not in order")
-
-    def answer(self, button: str, *answers: str) -> None:
-        """Fill in an act's page, whose first question has the focus, and send it."""
-        for answer in answers:
-            self.page.keyboard.type(answer)
-            self.page.keyboard.press("Tab")
-        if self.focused.inner_text().strip() != button:
-            self.tab_to(button)
-        self.press("Enter")
-
-
-def picture(office: Office, name: str) -> None:
-    """The page as it is, for people to look at: at a desk and on a telephone."""
-    folder = os.environ.get("SCREENS_FOLDER")
-    if not folder:
-        return
-    for ending, size in (("", WIDE), ("-narrow", NARROW)):
-        office.page.set_viewport_size(size)  # type: ignore[arg-type]
-        shot = Image.open(io.BytesIO(office.page.screenshot(full_page=True)))
-        # Few colours say as much, in a fifth of the bytes.
-        shot.convert("RGB").quantize(48).save(Path(folder) / f"{name}{ending}.png", optimize=True)
-    office.page.set_viewport_size(DESK)  # type: ignore[arg-type]
-
-
-def check(office: Office, name: str) -> None:
-    """No serious fault, one heading, and it fits a phone."""
-    assert office.axe() == [], name
-    assert office.page.get_by_role("heading", level=1).count() == 1
-    assert desk.NAME not in office.page.title() + office.page.url
-    office.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    assert office.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
-    office.page.set_viewport_size(DESK)  # type: ignore[arg-type]
-    picture(office, name)
-
-
 def test_an_officer_decides_a_case_by_keyboard_alone(office: Office, me: User) -> None:
     record = handed_in()
     handed_in("P-0001-INVENTED")
     hands, page = Hands(office), office.page
     office.go(f"{LIST}queue/unassigned/")
-    check(office, "kyc-queue")
+    check(office)
     page.keyboard.press("?")
     expect(page.locator("#keyboard")).to_have_attribute("open", "")
     page.keyboard.press("?")
     hands.take_next(record)
     assert desk.NAME not in page.content()
-    check(office, "kyc-case-masked")
+    check(office)
     hands.press("s")
     expect(page.get_by_role("main")).to_contain_text(desk.NAME)
     page.keyboard.press("j")
     hands.accept(2)
     hands.refuse("5")
-    check(office, "kyc-case")
+    check(office)
     page.keyboard.press("d")
     for key in ("+", "r"):
         page.keyboard.press(key)
@@ -157,13 +77,13 @@ def test_an_officer_decides_a_case_by_keyboard_alone(office: Office, me: User) -
     expect(page.locator(".document-picture")).to_have_attribute("data-turn", "90")
     assert AuditEntry.objects.filter(action="kyc.document_viewed", actor=me).exists()
     hands.press("q")
-    check(office, "kyc-ask")
+    check(office)
     hands.answer("Ask the applicant", "Please send it again.")
     record.refresh_from_db()
     assert record.state == State.INFO_REQUESTED
     expect(page.get_by_role("main")).to_contain_text("Waiting for applicant")
     hands.press("u")
-    check(office, "kyc-desk")
+    check(office)
 
 
 def test_without_a_script_all_of_it_still_works(office: Office, me: User) -> None:
@@ -194,7 +114,7 @@ def test_an_auditor_reads_a_case_and_has_no_button_to_change_it(office: Office) 
     office.go(f"{LIST}{record.public_id}/?purpose=audit")
     page = office.page
     expect(page.get_by_role("main")).to_contain_text(desk.NAME)
-    check(office, "kyc-case-auditor")
+    check(office)
     for name in ("Accept", "Take next", "Keep the note"):
         assert page.get_by_role("button", name=name).count() == 0, name
     for name in ("Confirm the approval", "Take it"):

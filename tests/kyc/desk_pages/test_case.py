@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from kyc.desk.acts import OFFERED
 from kyc.models import Finding, KycMark, KycNote, KycRecord, Risk
 from kyc.models.operators import OperatorStatus as State
 from kyc.review import marking, taking
@@ -227,6 +228,18 @@ def test_what_changed_between_looking_and_acting_is_not_acted_on() -> None:
     decide(client, me, record, "kyc.snooze", until="2026-07-20", text="waiting for a colleague")
     assert KycRecord.objects.get(pk=record.pk).snoozed_until is not None
     assert "Put off until 2026-07-20 00:00 UTC" in said(client, record)
+
+
+@pytest.mark.parametrize("kind", list(OFFERED.values()))
+def test_an_act_that_its_state_doesnt_know_is_refused_with_a_reason_and_a_way_back(kind: str) -> None:
+    """By an old link, or a page that stood open: no act's sentences need what the record lacks."""
+    client = desk.browser(desk.lead("me"))
+    for record in (desk.submitted(), desk.rejected()):
+        answer = client.get(acts.url(kind, record.public_id))
+        assert answer.status_code == (
+            200 if kind == "kyc.reassign" and record.state == State.SUBMITTED else 403
+        )
+        assert f'<p class="back"><a href="{url(record)}">' in answer.content.decode()
 
 
 def test_the_same_number_declared_by_somebody_else_is_pointed_out() -> None:
