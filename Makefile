@@ -10,7 +10,7 @@ export PYTHON ?=
 # `exec` hands make's signals to the program itself: Ctrl-C and SIGTERM stop the demo and not just make.
 RUN := exec "$(VENV)/bin/python"
 
-.PHONY: help demo demo-reset test lint bench faults load openapi prove lock
+.PHONY: help demo demo-reset test lint bench faults load openapi prove screens lock
 
 help:
 	@sed -n 's/^##  *//p' Makefile
@@ -60,6 +60,11 @@ openapi:
 prove:
 	@bash scripts/install dev
 	@$(RUN) -m tests.groups --prove
+
+## make screens     docs/screens anew, by whoever works through the pages (needs chromium)
+screens:
+	@bash scripts/install dev
+	@$(RUN) -m tests.browser.screens
 
 ## make lock        resolve pyproject.toml again into the two locks (needs uv and the network)
 lock:
