@@ -19,7 +19,7 @@ from kyc import screening
 from lucid_payments import clock, seam
 from lucid_payments.clock import LucidNow
 from lucid_payments.money import SUN_PER_TRX
-from payouts import chain, recovery, screened, signer_attestations
+from payouts import chain, cooling, recovery, screened, signer_attestations
 from payouts.execution import SIGN_BATCH, SigningResult
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt
@@ -139,6 +139,7 @@ def _ask(opened: SigningDesk, rows: list[Attempt], at: datetime, state: ChainSta
     # Its own look, in the transaction that signs, whatever was found before.
     look = screening.look({attempt.recipient_address for attempt in rows}, at)
     result.lists = look.versions
+    late = cooling.until([attempt.payout for attempt in _not_journalled(rows)], at)
     for attempt in rows:
         sentence = _unfit(attempt, at)
         listed = screened.refusal(attempt.recipient_address, look)
@@ -146,6 +147,9 @@ def _ask(opened: SigningDesk, rows: list[Attempt], at: datetime, state: ChainSta
             result.refused[attempt.pk] = (HoldReason.SIGNER, sentence)
         elif listed is not None:
             result.refused[attempt.pk] = listed
+        elif attempt.payout.pk in late:
+            sentence = cooling.sentence(late[attempt.payout.pk])
+            result.refused[attempt.pk] = (HoldReason.COOLING_OFF, sentence)
         else:
             fit.append(attempt)
     screened.note_unsigned([attempt for attempt in rows if attempt.pk in result.refused], look)

@@ -12,6 +12,7 @@ from kyc.addressbook import changing
 from kyc.models import AddressEntry, Wallet, WalletProof
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
+from payouts import watching
 from payouts.api import forecast
 from payouts.manager import PayoutManager
 from payouts.models import Payout
@@ -160,6 +161,22 @@ def test_an_address_that_does_not_count_waits(world: World, how: str) -> None:
     payout = world.create(LARGE)
     world.tick()
     waits(payout)
+
+
+def test_the_signer_looks_again_at_what_was_known_when_it_was_released(world: World) -> None:
+    _in_the_book_for_a_day(world)
+    payout = world.create(LARGE)
+    watching.poll()
+    assert release_due() == 1
+    changing.remove(AddressEntry.objects.get(address=NEW), actor=officer("ann"), evidence={})
+    world.signer_lives()
+
+    payout.refresh_from_db()
+    assert (payout.status, payout.hold_reason, payout.retries) == ("scheduled", "cooling_off", 0)
+    assert [attempt.state for attempt in payout.attempts.all()] == ["withdrawn"]
+    assert "two people confirm the address" in payout.transitions.latest("pk").detail
+    world.pass_by(24 * 3600)
+    goes(world, payout)
 
 
 def test_two_people_end_the_wait_and_one_does_not(world: World) -> None:
