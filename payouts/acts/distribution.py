@@ -456,15 +456,17 @@ def _moment(text: str) -> datetime:
 
 
 def _part(part: preview.Part) -> str:
-    return f"{format_usdt(part.amount)} USDT to {part.recipients:,}"
+    return (
+        f"{part.recipients:,} recipient{'' if part.recipients == 1 else 's'}, {format_usdt(part.amount)} USDT"
+    )
 
 
 def _sentences(found: Preview) -> list[str]:
     reasons = ", ".join(f"{part.recipients:,} {reason.label.lower()}" for reason, part in found.reasons)
     return [
-        f"{_part(found.to_pay)} recipients are to be paid.",
-        f"{_part(found.carried)} recipients carry over: less than the minimum.",
-        f"{_part(found.held)} recipients are held{f': {reasons}' if reasons else ''}.",
+        f"To be paid: {_part(found.to_pay)}.",
+        f"Carried over, being less than the minimum: {_part(found.carried)}.",
+        f"Held: {_part(found.held)}{f' ({reasons})' if reasons else ''}.",
         *(
             f"Most: {line.kind} {line.recipient}, {format_usdt(line.amount)} USDT."
             for line in found.largest[:1]

@@ -11,7 +11,6 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from lucid_payments import clock
@@ -130,7 +129,9 @@ class DistributionRunAdmin(RecordAdmin):
             ],
             "approvals": approving.given(row) if computed else [],
             "figures": figures,
-            "parts": [figures.largest, figures.smallest] if figures else [],
+            "parts": [("The largest", figures.largest), ("The smallest", figures.smallest)]
+            if figures
+            else [],
             "standing": _standing(row),
             "steps": row.steps.order_by("pk"),
             "lines_url": f"{reverse('admin:payouts_entitlement_changelist')}?run={row.period}",
@@ -239,7 +240,15 @@ class EntitlementAdmin(RecordAdmin):
     page_template = "admin/payouts/entitlement.html"
     list_filter = (RunFilter, LineStateFilter)
     list_select_related = ("run",)
-    list_display = ("recipient_shown", "run_shown", "state_shown", "why_shown", "amount_shown", "paid_shown")
+    list_display = (
+        "recipient_shown",
+        "kind_shown",
+        "run_shown",
+        "state_shown",
+        "why_shown",
+        "paid_shown",
+        "amount_shown",
+    )
 
     def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
         return queryset.filter(kind__in=("node", "user"), recipient=term)
@@ -263,8 +272,12 @@ class EntitlementAdmin(RecordAdmin):
         }
 
     @admin.display(description="Recipient")
-    def recipient_shown(self, line: Entitlement) -> SafeString:
-        return format_html("{} {}", line.get_kind_display(), formats.code(line.recipient))
+    def recipient_shown(self, line: Entitlement) -> SafeString | str:
+        return formats.code(line.recipient)
+
+    @admin.display(description="Kind")
+    def kind_shown(self, line: Entitlement) -> str:
+        return line.get_kind_display()
 
     @admin.display(description="Month")
     def run_shown(self, line: Entitlement) -> str:

@@ -53,8 +53,8 @@ def test_a_month_goes_from_opened_to_scheduled_by_its_pages(admin: Desk) -> None
     form = admin.form(path)
     pool = {"pool_kind": "fixed", "amount": "81"}
     reviewed = words(admin.client.post(path, {**form, **pool, "step": "review"}))
-    assert "60.00 USDT to 2 recipients are to be paid." in reviewed
-    assert "20.00 USDT to 1 recipients are held: 1 not registered here, or disabled." in reviewed
+    assert "To be paid: 2 recipients, 60.00 USDT." in reviewed
+    assert "Held: 1 recipient, 20.00 USDT (1 not registered here, or disabled)." in reviewed
     assert Entitlement.objects.filter(share__gt=0).count() == 0, "a dry run writes nothing"
     admin.act("distribution.compute", "2026-10", **pool)
     page = words(admin.client.get(PAGE))
