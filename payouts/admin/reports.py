@@ -150,7 +150,7 @@ class ReportAdmin(RecordAdmin):
             words = f"{words}, {min(100, 100 * far[0] // far[1])} %"
         return formats.badge(words, TONES[report.state])
 
-    @admin.display(description="Payouts, ledger, chain")
+    @admin.display(description="Its figures")
     def agrees_shown(self, report: Report) -> SafeString | str:
         return agreement_badge(report) or formats.NOTHING
 

@@ -7,6 +7,7 @@ from django.urls import path
 from payouts.api.batches import BatchesView, BatchView
 from payouts.api.cancellation import CancelView
 from payouts.api.own_limits import LimitsView
+from payouts.api.proofs import ProofView
 from payouts.api.stats import StatsView
 from payouts.api.transactions import BulkTransactionsView, TransactionView
 from payouts.api.uploads import UploadFileView, UploadSubmissionView, UploadsView, UploadView
@@ -25,6 +26,7 @@ urlpatterns = [
     path("payouts/<str:payout_id>", PayoutView.as_view()),
     path("payouts/<str:payout_id>/transaction", TransactionView.as_view()),
     path("payouts/<str:payout_id>/cancel", CancelView.as_view()),
+    path("distributions/<str:period>/proof", ProofView.as_view()),
     path("limits", LimitsView.as_view()),
     path("stats", StatsView.as_view()),
     path("events/session-completed", SessionView.as_view()),

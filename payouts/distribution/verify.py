@@ -86,9 +86,10 @@ def check(proof: Record, key: str | None = None, root: str | None = None) -> Non
     if proof["type"] != PROOF:
         raise Wrong(f"This program doesn't know proofs of type {proof['type']!r}.")
     check_leaf(proof["leaf"])
-    _check_root(proof["root"])
+    if key is not None and proof["public_key"] != key:
+        raise Wrong("It is signed by another key than the one given.")
+    check_root(proof["root"], proof["public_key"])
     _check_path(proof)
-    _check_signature(proof, key)
     if root is not None and proof["root"]["root"] != root:
         raise Wrong(f"It leads to the root {proof['root']['root']}, and not to the one given.")
     if proof["leaf"]["period"] != proof["root"]["period"]:
@@ -128,7 +129,8 @@ def check_leaf(leaf: Record) -> None:
         raise Wrong("What was earned and brought forward isn't what was paid and carried forward.")
 
 
-def _check_root(root: Record) -> None:
+def check_root(root: Record, public: Any) -> None:
+    """Raise Wrong unless the root is whole and signed by `public` (64 hex digits)."""
     _fields(
         root,
         "The root",
@@ -143,6 +145,7 @@ def _check_root(root: Record) -> None:
         _units(root[name], f"The root's {name}")
     if not isinstance(root["root"], str) or not _HASH.fullmatch(root["root"]):
         raise Wrong("The root isn't 64 hex digits.")
+    _check_signature(root, public)
 
 
 def _check_path(proof: Record) -> None:
@@ -181,14 +184,11 @@ def climb(current: bytes, index: int, size: int, path: list[bytes]) -> bytes | N
     return current if last == 0 else None
 
 
-def _check_signature(proof: Record, key: str | None) -> None:
-    statement, public = proof["root"], proof["public_key"]
+def _check_signature(statement: Record, public: Any) -> None:
     if not isinstance(public, str) or not _HASH.fullmatch(public):
         raise Wrong("The public key isn't 64 hex digits.")
-    if key is not None and public != key:
-        raise Wrong(f"It is signed by {public}, and not by the key given.")
     if statement["key"] != hashlib.sha256(bytes.fromhex(public)).hexdigest()[:16]:
-        raise Wrong("The root names another key than the one in the file.")
+        raise Wrong("The root names another key than the one beside it.")
     try:
         signature = base64.b64decode(statement["signature"].encode("ascii"), validate=True)
     except (AttributeError, UnicodeEncodeError, binascii.Error):

@@ -11,6 +11,7 @@ from lucid_payments.money import to_decimal
 from payouts.models.ledger import Currency, LedgerTransfer
 from payouts.models.reconciliation import ReconciliationCase, ReconciliationRun
 from payouts.reconciliation import books, cases
+from payouts.reports import cells
 
 FIGURES: Final = ("figure", "chain", "books", "difference", "unit")
 COLUMNS: Final = (
@@ -20,8 +21,6 @@ COLUMNS: Final = (
     "confirmed_by",
 )  # fmt: skip
 POSTED: Final = ("ledger_row", "kind", "at", "debit", "credit", "amount", "unit", "txid", "payout", "note")
-# A spreadsheet runs what begins so; a quote before it makes it text.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def lines(run: ReconciliationRun) -> Iterator[str]:
@@ -60,9 +59,7 @@ def rows(run: ReconciliationRun) -> Iterator[tuple[object, ...]]:
 
 def neutral(cell: object) -> object:
     """A cell that no spreadsheet takes for a formula. Figures of ours stay figures."""
-    if isinstance(cell, str) and cell.startswith(_FORMULA):
-        return f"'{cell}"
-    return cell
+    return cells.neutral(cell) if isinstance(cell, str) else cell
 
 
 def _figures(run: ReconciliationRun) -> Iterator[tuple[object, ...]]:

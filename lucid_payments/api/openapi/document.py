@@ -36,6 +36,7 @@ TAGS: Final = [
     {"name": "Verification", "description": "Node operators: apply, add documents, answer, follow."},
     {"name": "Events and webhooks", "description": "What happened, for who polls and for who is told."},
     {"name": "Work", "description": "What Blockchain Core tells of nodes and their work."},
+    {"name": "Distributions", "description": "What a month owed and paid, with proof."},
     {"name": "Wallets", "description": "Where you are paid, proven by a signed message."},
     {"name": "Tokens", "description": "A password or a key for tokens, and the keys that verify them."},
     {"name": "Health", "description": "For gateways, orchestrators and dashboards."},

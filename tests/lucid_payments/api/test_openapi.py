@@ -37,6 +37,7 @@ CONTRACT = {
     "GET /payouts/batch/upload/{upload_id}": 30,
     "GET /payouts/batch/upload/{upload_id}/file": 10,
     "POST /payouts/batch/upload/{upload_id}/submit": 5,
+    "GET /distributions/{period}/proof": 30,
     "GET /limits": 30,
     "GET /stats": 20,
     "GET /recipients/me": 30,

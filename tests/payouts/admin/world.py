@@ -270,6 +270,7 @@ LISTS = {
     "/admin/payouts/reconciliationrun/": "ledger",
     "/admin/payouts/reconciliationcase/": "ledger",
     "/admin/payouts/report/": "ledger",
+    "/admin/payouts/runroot/": "ledger",
     "/admin/audit/auditentry/": "audit",
     "/admin/audit/publishedhead/": "audit",
     "/admin/api/block/": "people",

@@ -26,13 +26,14 @@ from lucid_payments.accounts.roles import Role
 from lucid_payments.accounts.tokens import AccessToken, issue
 from lucid_payments.events import webhooks
 from payouts.manager import PayoutManager
-from payouts.models import PayoutUpload
+from payouts.models import PayoutUpload, RecipientKind
 from payouts.order import PayoutOrder
 from payouts.uploads import receiving
 from tests.api_client import ApiClient
 from tests.kyc import desk as kyc_desk
 from tests.kyc.wallets import signing
 from tests.payouts.api.conftest import RECIPIENT, order
+from tests.payouts.distribution import settled
 from tests.payouts.uploads import files
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -68,6 +69,10 @@ class World:
     @cached_property
     def webhook_id(self) -> str:
         return webhooks.register(self.owner, url="http://127.0.0.1:1/hook", types=[]).webhook_id
+
+    @cached_property
+    def period(self) -> str:
+        return settled.published(RecipientKind.USER, str(self.owner.public_id))
 
     @cached_property
     def application_id(self) -> str:
@@ -108,6 +113,7 @@ NOBODYS = {
     "upload_id": "upload_nobodys",
     "webhook_id": "wh_nobodys",
     "application_id": f"kyc_{'0' * 32}",
+    "period": "2001-01",
 }
 ANYBODY = "200 200 200 200 200 200 200"
 LISTS = "200 200 200 200 403 403 403"
@@ -195,6 +201,7 @@ TABLE = [
         {**OWN_ALONE, "own": "201 201 403 201 403 403 403", "other": "403 404 404 404 403 403 403"},
         whole_file,
     ),
+    Row("GET /distributions/{period}/proof", OWN_ALONE),
     Row("GET /limits", {"any": LISTS}),
     Row("GET /stats", {"any": "200 200 403 200 403 403 200"}),
     Row("GET /recipients/me", {"any": LISTS}),

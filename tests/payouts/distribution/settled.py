@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from lucid_payments import clock
 from lucid_payments.audit import head_keys
 from payouts import ledger
-from payouts.distribution import lifecycle
+from payouts.distribution import lifecycle, verify
+from payouts.distribution.periods import Period
 from payouts.models import (
     Chunk,
     DistributionRun,
     Entitlement,
     EntitlementState,
+    RecipientKind,
     RunApproval,
+    RunLeaf,
+    RunRoot,
     RunState,
 )
 from tests.payouts.admin import world
-from tests.payouts.distribution import month
+from tests.payouts.distribution import month, proofs
 from tests.payouts.distribution.month import USDT
 
+_MONTHS = itertools.count()
 POOL = 1_000 * USDT + 1
 
 
@@ -83,3 +90,28 @@ def settled(pool: int = POOL) -> DistributionRun:
 def settle(run: DistributionRun) -> DistributionRun:
     lifecycle.move(run, RunState.SETTLED, "settle", settled_at=clock.now())
     return run
+
+
+def published(kind: RecipientKind, recipient: str) -> str:
+    """The period of a month in which this recipient alone has a leaf, whatever became of the run."""
+    number = next(_MONTHS)
+    period = Period(2010 + number // 12, number % 12 + 1)
+    run = DistributionRun.objects.create(
+        period=str(period), starts_at=period.starts_at, cut_off=period.starts_at + timedelta(days=27)
+    )
+    line = Entitlement.objects.create(
+        run=run, kind=kind, recipient=recipient, sessions=1, megabytes=0, credits=1, carried_in=0, amount=0, rank=0,
+        router_type="PayoutRouterV0",
+    )  # fmt: skip
+    leaf = {**proofs.leaf(0), "recipient_type": kind.value, "recipient": recipient}
+    root = RunRoot.objects.create(
+        run=run,
+        size=1,
+        root="ab" * 32,
+        statement=proofs.proof(0, [leaf])["root"],
+        public_key=proofs.PUBLIC.hex(),
+    )
+    RunLeaf.objects.create(
+        root=root, entitlement=line, place=0, content=verify.canonical(leaf).decode(), path=b""
+    )
+    return str(period)
