@@ -87,7 +87,9 @@ class ApprovalRequestAdmin(RecordAdmin):
             "title": f"Approval {row.pk}",
             "seen": seen,
             "foremost": seen.foremost(MOST_LISTED),
-            "upload": PayoutUpload.objects.only("upload_id", "name").filter(batch=row.batch).first()
+            "upload": PayoutUpload.objects.defer("content", "rows", "findings")
+            .filter(batch=row.batch)
+            .first()
             if row.source_hash
             else None,
             "state": badge_of(row),

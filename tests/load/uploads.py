@@ -67,7 +67,7 @@ def measure(rows: int) -> int:
         PayoutManager.submit_file(upload, actor=admin, seen=upload.sha256, look_alikes_meant=True)
     upload.refresh_from_db()
     assert upload.batch is not None
-    request: Any = upload.batch.approval_request  # type: ignore[attr-defined]  # the other end of a relation
+    request: Any = upload.batch.approval_request
     with timed("what approvers see"):
         (seen,) = facts.look([request])
     with timed("approve: all payouts scheduled"):

@@ -57,6 +57,7 @@ def test_a_file_is_uploaded_read_submitted_and_approved(office: Desk) -> None:
     shown = words(approver.client.get(f"/admin/payouts/approvalrequest/{request.pk}/"))
     assert row.sha256 in shown
     assert "always approved by somebody" in shown
+    assert "Rows like another payout 0 of 3 Recipients never paid before 3 of 3" in shown
     assert row.sha256 in words(approver.client.get(acts.url("approval.approve", request.pk)))
     assert approver.act("approval.approve", request.pk, reason="").status_code == 302
     assert set(Payout.objects.values_list("status", flat=True)) == {"scheduled"}
