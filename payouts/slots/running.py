@@ -11,7 +11,7 @@ from typing import Final
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from lucid_payments import commits
+from lucid_payments import commits, nudge
 from lucid_payments.audit import log
 from payouts import timeline
 from payouts.models.payout import ENDED, Payout, PayoutStatus
@@ -27,13 +27,21 @@ def turn(now: datetime) -> None:
     opened = 0
     if any(slot.state == SlotState.GATHERING and slot.due_at <= now for slot in slots):
         opened = open_due(now)
-    for slot in slots:
-        if slot.state == SlotState.PAUSED:
-            stopping.hold_waiting(slot)
-        elif slot.state == SlotState.CANCELLED:
-            stopping.call_off_what_came_back(slot, now)
+    left = [slot for slot in slots if _follow(slot, now)]
+    if left:
+        nudge.after_commit(stopping.RELEASE_TASK)
     if opened or any(slot.state in (SlotState.RELEASING, SlotState.CANCELLED) for slot in slots):
         end_what_is_over(now)
+
+
+def _follow(slot: PayoutSlot, now: datetime) -> bool:
+    """Bring payouts after what people did to their slot; whether there may be more of them."""
+    match slot.state:
+        case SlotState.PAUSED:
+            return stopping.follow_paused(slot)
+        case SlotState.CANCELLED:
+            return stopping.follow_cancelled(slot, now)
+    return slot.stopped_at is not None and stopping.follow_resumed(slot)
 
 
 @commits.atomic("slots")

@@ -3,15 +3,19 @@
 Reached through PayoutManager alone. Each holds the release's lock: no attempt is made between the look at a slot and
 its new state, and the next release sees that state. What a release has prepared already is taken back, in competition
 with the signer; whatever is signed runs to its end.
+
+The state alone stops a slot, however much stands in it. Its payouts' own rows follow: the first of them at once, the
+others by the rounds of the release, so that nobody waits for a hundred thousand under a lock.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from lucid_payments import clock, locks, nudge
 from lucid_payments.accounts.models import User
@@ -23,6 +27,8 @@ from payouts.models.slot import PayoutSlot, SlotState
 from payouts.slots import telling, totals
 
 RELEASE_TASK: Final = "payouts.tasks.release"
+# How many payouts' rows follow their slot in one transaction.
+AT_ONCE = 500
 PAUSABLE: Final = (SlotState.GATHERING, SlotState.RELEASING)
 CANCELLABLE: Final = (*PAUSABLE, SlotState.PAUSED)
 # A person is awaited already, whose answer isn't a slot's to cover up.
@@ -52,8 +58,9 @@ def pause(pk: int, *, actor: User, reason: str, request_id: str = "") -> int:
     )
     prepared = Attempt.objects.filter(payout__slot=slot)
     withdrawn = execution.withdraw(prepared, hold=HoldReason.PAUSED, detail=_PAUSED)
-    hold_waiting(slot)
+    follow_paused(slot)
     _tell("slot.paused", slot, actor, {"reason": reason, "withdrawn": withdrawn}, request_id)
+    nudge.after_commit(RELEASE_TASK)
     return withdrawn
 
 
@@ -67,8 +74,7 @@ def resume(pk: int, *, actor: User, reason: str, request_id: str = "") -> Payout
         telling.move(slot, SlotState.GATHERING)
     else:
         telling.move(slot, SlotState.RELEASING, opened_at=slot.opened_at or now)
-    held = Payout.objects.filter(slot=slot, hold_reason=HoldReason.PAUSED)
-    execution.hold(held, HoldReason.SLOT if gathers else None, detail=_RESUMED)
+    follow_resumed(slot)
     _tell("slot.resumed", slot, actor, {"reason": reason}, request_id)
     nudge.after_commit(RELEASE_TASK)
     return slot
@@ -76,7 +82,7 @@ def resume(pk: int, *, actor: User, reason: str, request_id: str = "") -> Payout
 
 @transaction.atomic
 def cancel(pk: int, *, actor: User, reason: str, request_id: str = "") -> int:
-    """Call off what of it isn't signed, for ever; answers how many payouts. Nobody joins it any more.
+    """Call off what of it isn't signed, for ever; answers how many payouts there are. Nobody joins it any more.
 
     What is signed runs to its end; where that doesn't pay, the payout is called off too, instead of tried again.
     Raises as `pause` does.
@@ -91,32 +97,54 @@ def cancel(pk: int, *, actor: User, reason: str, request_id: str = "") -> int:
         .filter(payout__slot=slot, state=AttemptState.PREPARED)
         .order_by("pk")
     )
-    ours = Q(status=PayoutStatus.SCHEDULED) | Q(pk__in=[attempt.payout_id for attempt in prepared])
-    payouts = _unsigned(Payout.objects.filter(ours, slot=slot))
+    scheduled = Payout.objects.filter(slot=slot, status=PayoutStatus.SCHEDULED)
+    count = len(prepared) + scheduled.count()
+    payouts = _unsigned([*(attempt.payout_id for attempt in prepared), *_first(scheduled)])
     if prepared:
         execution.take_back(prepared)
     _call_off(payouts, reason, actor, now)
-    _tell("slot.cancelled", slot, actor, {"reason": reason, "cancelled": len(payouts)}, request_id)
-    return len(payouts)
+    _tell("slot.cancelled", slot, actor, {"reason": reason, "cancelled": count}, request_id)
+    nudge.after_commit(RELEASE_TASK)
+    return count
+
+
+def follow_paused(slot: PayoutSlot) -> bool:
+    """What waits with a paused slot says so, also what was on its way when it was paused and came back since.
+
+    Answers whether there may be more of them.
+    """
+    waiting = Payout.objects.filter(slot=slot, slot__state=SlotState.PAUSED, status=PayoutStatus.SCHEDULED)
+    pks = _first(waiting.exclude(hold_reason__in=(HoldReason.PAUSED, *_OTHERS_DECIDE)))
+    if pks:
+        execution.hold(Payout.objects.filter(pk__in=pks), HoldReason.PAUSED, detail=_PAUSED)
+    return len(pks) == AT_ONCE
+
+
+def follow_resumed(slot: PayoutSlot) -> bool:
+    """What a slot that goes on has held waits for its time, or for nothing. Answers as `follow_paused` does."""
+    held = Payout.objects.filter(slot=slot, slot__state=slot.state, status=PayoutStatus.SCHEDULED)
+    pks = _first(held.filter(hold_reason=HoldReason.PAUSED))
+    if pks:
+        reason = HoldReason.SLOT if slot.state == SlotState.GATHERING else None
+        execution.hold(Payout.objects.filter(pk__in=pks), reason, detail=_RESUMED)
+    return len(pks) == AT_ONCE
 
 
 @transaction.atomic
-def call_off_what_came_back(slot: PayoutSlot, now: datetime) -> int:
-    """What was signed when the slot was cancelled, and hasn't paid: it isn't tried again."""
-    back = Payout.objects.filter(slot=slot, slot__state=SlotState.CANCELLED, status=PayoutStatus.SCHEDULED)
-    if not back.exists():
-        return 0
-    payouts = _unsigned(back)
-    _call_off(payouts, slot.stopped_because, timeline.SYSTEM, now)
-    return len(payouts)
+def follow_cancelled(slot: PayoutSlot, now: datetime) -> bool:
+    """What is left of a cancelled slot is called off, also what was signed then and hasn't paid: it isn't tried again.
+
+    Answers as `follow_paused` does.
+    """
+    left = Payout.objects.filter(slot=slot, slot__state=SlotState.CANCELLED, status=PayoutStatus.SCHEDULED)
+    pks = _first(left)
+    if pks:
+        _call_off(_unsigned(pks), slot.stopped_because, timeline.SYSTEM, now)
+    return len(pks) == AT_ONCE
 
 
-def hold_waiting(slot: PayoutSlot) -> None:
-    """What waits with a paused slot says so, also what was on its way when it was paused and came back since."""
-    waiting = Payout.objects.filter(slot=slot, slot__state=SlotState.PAUSED, status=PayoutStatus.SCHEDULED)
-    waiting = waiting.exclude(hold_reason__in=(HoldReason.PAUSED, *_OTHERS_DECIDE))
-    if waiting.exists():
-        execution.hold(waiting, HoldReason.PAUSED, detail=_PAUSED)
+def _first(payouts: QuerySet[Payout]) -> list[int]:
+    return list(payouts.order_by().values_list("pk", flat=True)[:AT_ONCE])
 
 
 def lock(pk: int) -> PayoutSlot:
@@ -135,9 +163,9 @@ def _lock(pk: int, states: tuple[SlotState, ...]) -> PayoutSlot:
     return slot
 
 
-def _unsigned(payouts: QuerySet[Payout]) -> list[Payout]:
+def _unsigned(pks: Collection[int]) -> list[Payout]:
     """These payouts locked, without those that a signed attempt may still pay, or has."""
-    locked = timeline.locked(payouts.values_list("pk", flat=True)).select_related("creator")
+    locked = timeline.locked(pks).select_related("creator")
     rows = list(locked.filter(status__in=(PayoutStatus.SCHEDULED, PayoutStatus.RELEASED)))
     signed = Attempt.objects.filter(payout__in=rows, state__in=(*UNRESOLVED, AttemptState.SUCCEEDED))
     landing = set(signed.values_list("payout_id", flat=True))

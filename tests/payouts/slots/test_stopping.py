@@ -15,7 +15,7 @@ from payouts import ledger, queue
 from payouts.manager import PayoutManager
 from payouts.models import Attempt, Payout, PayoutSlot
 from payouts.models.payout import HoldReason
-from payouts.slots import running
+from payouts.slots import running, stopping
 from payouts.slots.stopping import SlotConflict
 from routers.models import LimitWindow
 from tests.payouts.slots.conftest import NOW, USDT, ask, its_slot, state, turn_at, utc
@@ -196,6 +196,40 @@ def test_a_paused_slot_can_be_cancelled(service: User, admin: User) -> None:
     assert cancel(slot, admin) == 1
     running.turn(NOW)
     assert (state(slot), slot.ended_at) == (("cancelled",), NOW)
+
+
+# Many
+
+
+def test_the_rows_of_a_large_slot_follow_it_round_by_round_and_none_of_them_goes(
+    service: User, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stopping, "AT_ONCE", 2)
+    payouts = [ask(service) for _ in range(5)]
+    slot = its_slot(payouts[0])
+
+    def holds() -> list[str | None]:
+        return sorted(state(payout)[1] or "" for payout in payouts)
+
+    pause(slot, admin)
+    assert holds() == ["paused", "paused", "slot", "slot", "slot"]
+    turn_at(ELEVEN)
+    assert release(*payouts) == 0
+    turn_at(ELEVEN)
+    assert holds() == ["paused"] * 5
+    resume(slot, admin)
+    assert holds() == ["", "", "paused", "paused", "paused"]
+    turn_at(ELEVEN)
+    turn_at(ELEVEN)
+    assert holds() == [""] * 5
+    assert cancel(slot, admin) == 5
+    assert release(*payouts) == 0
+    assert Payout.objects.filter(status="cancelled").count() == 2
+    turn_at(ELEVEN)
+    turn_at(ELEVEN)
+    assert Payout.objects.filter(status="cancelled").count() == 5
+    turn_at(ELEVEN)
+    assert (state(slot), slot.cancelled_payouts) == (("cancelled",), 5)
 
 
 # Refused
