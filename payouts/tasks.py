@@ -47,7 +47,7 @@ def pay_sessions() -> None:
         continue
 
 
-@shared_task(name="payouts.tasks.distribute")
+@shared_task(name="payouts.tasks.distribute", time_limit=540)
 def distribute() -> None:
     from payouts.distribution import monthly
 
