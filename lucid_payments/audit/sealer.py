@@ -21,20 +21,22 @@ BATCH: Final = 2_000
 # A visible row whose transaction number our own server hasn't reached was restored from another server's
 # dump: it is as complete as can be. While the last sealed row is such a one the scan starts from the start,
 # for the new server's numbers are lower; restored rows go first, so that a later scan needn't look for them.
+_START: Final = """
+SELECT e.transaction::text, e.id FROM audit_auditseal s JOIN audit_auditentry e ON e.id = s.entry_id
+WHERE s.position = (SELECT max(position) FROM audit_auditseal)
+  AND e.transaction < pg_snapshot_xmax(pg_current_snapshot())
+"""
+# The start is asked for first and stands here as a constant: of a value that it doesn't know the planner expects a
+# third of all rows to be above it, and would read the whole log each second.
 _READY: Final = f"""
 WITH bounds AS (
     SELECT pg_snapshot_xmin(s) AS oldest_running, pg_snapshot_xmax(s) AS next_new FROM pg_current_snapshot() s
-), last_sealed AS (
-    SELECT e.transaction FROM audit_auditseal s JOIN audit_auditentry e ON e.id = s.entry_id
-    ORDER BY s.position DESC LIMIT 1
-), start AS (
-    SELECT coalesce((SELECT transaction FROM last_sealed, bounds WHERE transaction < next_new), '0') AS at
 )
 SELECT {chain.ENTRY_COLUMNS}
 FROM audit_auditentry e
-WHERE e.transaction >= (SELECT at FROM start)
+WHERE (e.transaction, e.id) > (%(transaction)s::xid8, %(id)s)
   AND (e.transaction < (SELECT oldest_running FROM bounds)
-       OR ((SELECT at FROM start) = '0' AND e.transaction >= (SELECT next_new FROM bounds)))
+       OR (%(transaction)s::xid8 = '0' AND e.transaction >= (SELECT next_new FROM bounds)))
   AND NOT EXISTS (SELECT FROM audit_auditseal s WHERE s.entry_id = e.id)
 ORDER BY e.transaction >= (SELECT next_new FROM bounds) DESC, e.transaction, e.id
 LIMIT {BATCH}
@@ -67,7 +69,9 @@ def _seal_batch() -> int:
 
 def _ready_entries() -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(_READY)
+        cursor.execute(_START)
+        at, last = cursor.fetchone() or ("0", 0)
+        cursor.execute(_READY, {"transaction": at, "id": last})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 

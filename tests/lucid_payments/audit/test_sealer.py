@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from lucid_payments.audit import chain, sealer
 from lucid_payments.audit.models import AuditEntry, AuditSeal
@@ -18,6 +20,8 @@ from tests.lucid_payments.audit.conftest import write_entries
 INSERT = """INSERT INTO audit_auditentry
     (actor_label, action, object_type, object_id, object_label, request_id, details)
     VALUES ('system', 'late', '', '', '', '', '{}')"""
+
+MANY = "'system', 'many', '', '', '', '', '{}'"
 
 # The sealer waits for every transaction of the cluster, other tests' databases included.
 pytestmark = pytest.mark.alone
@@ -51,6 +55,24 @@ def test_more_than_a_batch_is_sealed_at_once(cloned_database: str, monkeypatch: 
     write_entries(5)
     assert sealer.seal() == 5
     assert verify().damage == []
+
+
+def test_a_second_s_work_is_as_little_after_a_long_log(cloned_database: str) -> None:
+    """Asked what to seal, PostgreSQL goes by the index to what came since, and reads nothing of what is sealed."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{INSERT.partition('VALUES')[0]} SELECT {MANY} FROM generate_series(1, 6000)")
+        cursor.execute("ANALYZE audit_auditentry")
+    assert sealer.seal() == 6_000
+    write_entries(3)
+    with CaptureQueriesContext(connection) as asked:
+        assert sealer.seal() == 3
+    (ready,) = [query["sql"] for query in asked if "oldest_running" in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {ready}")
+        plan = json.dumps(cursor.fetchone()[0])
+    assert "audit_entry_transaction" in plan
+    assert '"Relation Name": "audit_auditentry"' in plan
+    assert "Seq Scan" not in plan
 
 
 def test_an_entry_that_is_committed_late_is_never_passed_over(
