@@ -30,6 +30,8 @@ from payouts.uploads.sheet import (
 MOST_UNPACKED: Final = 30_000_000
 MOST_RATIO: Final = 200
 MOST_PARTS: Final = 200
+# A cell far down or far right stands for all the empty ones before it.
+MOST_CELLS: Final = 2_000_000
 # Spreadsheets keep no more digits of a number.
 MOST_DIGITS: Final = 15
 AS_TEXT: Final = "Format the column as text, and type it again."
@@ -85,7 +87,13 @@ def _unreadable(error: Exception) -> FileRefused:
 
 def _lines(rows: Iterable[tuple[Any, ...]]) -> list[Line]:
     found: list[Line] = []
+    walked = 0
     for number, row in enumerate(rows, start=1):
+        walked += len(row) + 1
+        if walked > MOST_CELLS:
+            raise FileRefused(
+                "The sheet reaches too far down or right, if only with empty cells. Copy the filled ones to a new one."
+            )
         if len(row) > MOST_COLUMNS and any(cell.value is not None for cell in row[MOST_COLUMNS:]):
             raise too_wide(number)
         cells = [_plain(cell) for cell in row[:MOST_COLUMNS]]

@@ -117,6 +117,14 @@ def test_bombs_macros_and_other_archives_are_refused_unread() -> None:
     assert "can't be read" in refusal(packed({**workbook, "xl/workbook.xml": entity}))
 
 
+def with_row(content: bytes, row: bytes) -> bytes:
+    """The workbook with one more row in its sheet's XML, as no spreadsheet writes it."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    return packed({**parts, sheet: parts[sheet].replace(b"</sheetData>", row + b"</sheetData>")})
+
+
 def test_a_workbook_of_several_sheets_is_refused() -> None:
     book = Workbook()
     book.create_sheet("hidden")
@@ -134,6 +142,9 @@ def test_what_stands_far_below_or_far_right_isn_t_skipped() -> None:
     page["A20000"] = None
     page["CZ3"] = "x"
     assert "more than 50 columns" in refusal(files.saved(book))
+    # A thousand million empty lines would be walked to reach it.
+    far = with_row(xlsx_of([GOOD]), b'<row r="1000000000"><c r="A1000000000"><v>1</v></c></row>')
+    assert "too far down" in refusal(far)
 
 
 @pytest.mark.parametrize(
