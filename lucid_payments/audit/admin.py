@@ -42,12 +42,12 @@ class AuditEntryAdmin(RecordAdmin):
     place = 70
     about = (
         "Written in the transaction of each act; a sealer chains the entries by hash a second later. "
-        "Rows are never changed; `manage.py audit verify` proves it."
+        "Rows are never changed; the page of the chain proves it, and so does manage.py audit verify."
     )
     search_for = "Payout id, action (payout.created) or actor's name, in full"
     search_fields = ("action",)
     page_template = "admin/audit/entry.html"
-    list_display = ("number_shown", "at_shown", "actor_label", "action", "object_shown", "seal_shown")
+    list_display = ("number_shown", "at_shown", "who_shown", "action", "object_shown", "seal_shown")
     list_filter = (WhenFilter,)
     list_select_related = ("seal",)
 
@@ -67,6 +67,10 @@ class AuditEntryAdmin(RecordAdmin):
             "title": f"Audit entry {row.pk}",
             "seal": AuditSeal.objects.filter(entry=row).first(),
         }
+
+    @admin.display(description="Who")
+    def who_shown(self, row: AuditEntry) -> str:
+        return row.actor_label
 
     @admin.display(description="Number")
     def number_shown(self, entry: AuditEntry) -> str:
