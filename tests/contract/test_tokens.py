@@ -18,6 +18,7 @@ from tests.api_client import BASE, Answer
 UNKNOWN = {
     "payout_id": "payout_unknown",
     "batch_id": "batch_unknown",
+    "upload_id": "upload_unknown",
     "period": "2001-01",
     "webhook_id": "wh_unknown",
     "application_id": f"kyc_{'0' * 32}",
