@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404
 from django.urls import reverse
 
+from kyc.address_field import AddressField
 from kyc.addressbook import changing, reading
 from kyc.models import AddressEntry
 from lucid_payments import clock
@@ -19,18 +20,13 @@ from lucid_payments.backoffice import acts
 from lucid_payments.backoffice.acts import NEW, Act, ActRefused, Outcome, Performance
 from lucid_payments.backoffice.policy import Verdict
 from payouts.tron import addresses
-from payouts.tron.addresses import InvalidAddress
 
 ROLES: Final = frozenset({Role.ADMIN, Role.COMPLIANCE_OFFICER, Role.PAYOUT_APPROVER})
 IN_THE_BOOK: Final = "This address stands in the book already."
 
 
 class EntryForm(forms.Form):
-    address = forms.CharField(
-        label="Address",
-        max_length=64,
-        widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
-    )
+    address = AddressField()
     name = forms.CharField(
         label="Name",
         max_length=60,
@@ -39,10 +35,6 @@ class EntryForm(forms.Form):
 
     def clean_address(self) -> str:
         address: str = self.cleaned_data["address"]
-        try:
-            addresses.decode(address)
-        except InvalidAddress as error:
-            raise ValidationError(str(error)) from error
         if AddressEntry.objects.filter(address=address, removed_at=None).exists():
             raise ValidationError(IN_THE_BOOK)
         return address

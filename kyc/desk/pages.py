@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -18,7 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from kyc.archive import contents
 from kyc.desk import case_page, find_page, overview, queue_page, small_steps, words
 from kyc.models import KycRecord
-from kyc.review import finding, policy, taking
+from kyc.record_pages import RecordPages
+from kyc.review import policy, taking
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
 from lucid_payments.audit.archives import page as archives
@@ -27,7 +27,6 @@ from lucid_payments.backoffice.filters import ChoiceFilter
 from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.overview import PersonalPanel, register
 from lucid_payments.backoffice.policy import Area
-from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
 
 ARCHIVE_NOTE: Final = (
@@ -43,17 +42,13 @@ class StateFilter(ChoiceFilter):
 
 
 @admin.register(KycRecord, site=site)
-class KycDesk(RecordAdmin):
-    area = Area.KYC
+class KycDesk(RecordPages):
     title = "KYC desk"
     group = Group.COMPLIANCE
     place = 1
     about = "Every verification there is, newest first. The queues above say what is to be done."
     page_template = "admin/kyc/record.html"
-    page_key = "public_id"
     change_list_template = "admin/kyc/desk.html"
-    search_fields = ("public_id",)
-    search_for = "A record's id, an operator's or a node's, whole."
     list_filter = (StateFilter,)
     list_display = ("record_shown", "operator_shown", "state_shown", "risk_shown", "due_shown", "owner_shown")
     list_select_related = ("operator", "owner")
@@ -75,12 +70,6 @@ class KycDesk(RecordAdmin):
             at("<str:key>/now/", sessions.by_itself(require_safe(self.now_view)), "now"),
             at("<str:key>/step/<str:step>/", require_POST(self.step_view), "step"),
         ]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[KycRecord]:
-        return super().get_queryset(request).select_related("operator__user", "owner", "subject")
-
-    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        return queryset.filter(finding.named(term))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -186,14 +175,6 @@ class KycDesk(RecordAdmin):
     def _require_reader(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):
             raise PermissionDenied
-
-    @admin.display(description="Record")
-    def record_shown(self, row: KycRecord) -> SafeString | str:
-        return formats.code(row.public_id)
-
-    @admin.display(description="Operator")
-    def operator_shown(self, row: KycRecord) -> str:
-        return f"{row.operator.operator_id}, application {row.number}"
 
     @admin.display(description="State")
     def state_shown(self, row: KycRecord) -> SafeString:

@@ -6,14 +6,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.safestring import SafeString
 
 from kyc.models import KycRecord, KycStep, PersonsData
 from kyc.models.operators import OperatorStatus as State
-from kyc.review import exporting, finding, policy, reasons
+from kyc.record_pages import RecordPages
+from kyc.review import exporting, policy, reasons
 from kyc.review.errors import ReviewError
 from kyc.review.policy import Act
 from kyc.rights.acts import ALL, NAME_NOBODY, LiftHold, Unrestrict
@@ -22,36 +21,24 @@ from lucid_payments import clock
 from lucid_payments.backoffice import acts, formats, handing_out
 from lucid_payments.backoffice.handing_out import Asked, Handout, NothingToHandOut
 from lucid_payments.backoffice.navigation import Group
-from lucid_payments.backoffice.policy import Area
-from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
 
 MOST_LINES = 100
 
 
 @admin.register(PersonsData, site=site)
-class RightsPages(RecordAdmin):
-    area = Area.KYC
+class RightsPages(RecordPages):
     title = "Personal data"
     group = Group.COMPLIANCE
     place = 60
     about = "What is held about each operator, for how long, and what was done when they asked."
     page_template = "admin/kyc/rights.html"
-    page_key = "public_id"
-    search_for = "A record's id, an operator's or a node's, whole"
-    search_fields = ("public_id",)
     list_display = ("record_shown", "operator_shown", "state_shown", "kept_shown", "standing_shown")
     list_select_related = ("operator",)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.export_view)
         return [*super().get_urls(), path("<str:key>/export/", view, name=self._name("export"))]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PersonsData]:
-        return super().get_queryset(request).select_related("operator__user", "owner", "subject")
-
-    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        return queryset.filter(finding.named(term))
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         user = request.user
@@ -83,14 +70,6 @@ class RightsPages(RecordAdmin):
             context={"row": record, "note": NAME_NOBODY},
         )
         return handing_out.page(request, self.admin_site.each_context(request), handout)
-
-    @admin.display(description="Record")
-    def record_shown(self, row: KycRecord) -> SafeString | str:
-        return formats.code(row.public_id)
-
-    @admin.display(description="Operator")
-    def operator_shown(self, row: KycRecord) -> str:
-        return f"{row.operator.operator_id}, application {row.number}"
 
     @admin.display(description="State")
     def state_shown(self, row: KycRecord) -> str:

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from django import forms
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.http import Http404
 from django.urls import reverse
 
+from kyc.address_field import AddressField
 from kyc.models import Node, Wallet
 from kyc.wallets import changing
 from kyc.wallets.changing import Owner
@@ -21,8 +21,6 @@ from lucid_payments.api.errors import LucidError, RecipientNotAccepted
 from lucid_payments.backoffice import acts
 from lucid_payments.backoffice.acts import NEW, Act, ActRefused, Outcome, Performance
 from lucid_payments.backoffice.policy import Verdict
-from payouts.tron import addresses
-from payouts.tron.addresses import InvalidAddress
 
 ROLES: Final = frozenset({Role.ADMIN, Role.COMPLIANCE_OFFICER})
 _USER, _NODE = "user", "node"
@@ -31,18 +29,9 @@ _USER, _NODE = "user", "node"
 class WalletForm(forms.Form):
     whose = forms.ChoiceField(label="Whose", choices=[(_USER, "A user's"), (_NODE, "A node's")])
     name = forms.CharField(label="User name, or node id", max_length=150)
-    address = forms.CharField(
-        label="Address", max_length=64, widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
-        help_text="Whole, from a source that you trust: not from the e-mail that asks for the change.",
-    )  # fmt: skip
-
-    def clean_address(self) -> str:
-        address: str = self.cleaned_data["address"]
-        try:
-            addresses.decode(address)
-        except InvalidAddress as error:
-            raise ValidationError(str(error)) from error
-        return address
+    address = AddressField(
+        help_text="Whole, from a source that you trust: not from the e-mail that asks for the change."
+    )
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
