@@ -23,6 +23,7 @@ def _payout(payout: Payout) -> dict[str, Any]:
     return {
         **plain(payout),
         "batch": plain(payout.batch) if payout.batch else None,
+        "slot": plain(payout.slot) if payout.slot else None,
         "policy_version": plain(payout.policy_version) if payout.policy_version else None,
         "retry_of": payout.retry_of.payout_id if payout.retry_of else None,
     }
@@ -95,7 +96,11 @@ PAPERS: Final[Papers[Payout]] = Papers(
     public_id=lambda payout: payout.payout_id,
     facts=_facts,
     sections=(
-        Section("payout", "Every column of the payout, its batch and the policy it was judged by.", _payout),
+        Section(
+            "payout",
+            "Every column of the payout, its batch, its slot and the policy it was judged by.",
+            _payout,
+        ),
         Section("approvals", "Who had to agree, by which rule, and what each one said.", _approvals),
         Section("screening", "What screening met, and by which versions of the lists.", _screening),
         Section(
