@@ -266,7 +266,7 @@ def test_a_second_and_a_third_death_while_the_first_is_healed_change_nothing(wor
 
 def test_no_point_is_left_out() -> None:
     told = [point for points, _ in GROUPS for point in points]
-    told += [point for step in (*AFTER_A_DEATH, *REQUESTS) for point in around(step)]
+    told += [point for step in (*AFTER_A_DEATH, *REQUESTS, *MONTHLY) for point in around(step)]
     assert sorted(told) == sorted(POINTS)
 
 
