@@ -39,6 +39,7 @@ lint:
 bench:
 	@bash scripts/install dev
 	@$(RUN) -m tests.load
+	@$(RUN) -m tests.load month
 
 ## make load        20 API clients on 100,000 payouts for 3 minutes; fails where a target is missed
 load:

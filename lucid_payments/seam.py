@@ -23,6 +23,7 @@ STEPS: Final = {
     "request": "the commit of a request with its idempotency record",
     "create": "the commit of a new payout",
     "create_batch": "the commit of a batch of new payouts",
+    "submit_file": "the commit of a file's payouts",
     "cancel": "the commit of a cancellation",
     "nudge": "the message to the broker that wakes a task",
     # The watcher
@@ -37,7 +38,8 @@ STEPS: Final = {
     "statement": "the commit of the watcher's statement",
     "inflow": "the commit of a top-up's booking",
     # The release loop
-    "slots": "the commit that opens or ends a slot of the schedule",
+    "open_slots": "the commit that opens slots of the schedule",
+    "end_slots": "the commit that ends slots of the schedule",
     "hold": "the commit of a hold's reason",
     "wallet.getchainparameters": "asking a node for its prices",
     "preflight": "asking nodes about the recipients",

@@ -26,7 +26,9 @@ from payouts.acts.distribution import CONFIRM_ADDRESS, ON_A_RUN, OPEN, TRY_AGAIN
 from payouts.distribution import approving, capacity, preview, standing
 from payouts.distribution.capacity import Plan
 from payouts.distribution.lifecycle import RunRefused
-from payouts.models import DistributionRun, Entitlement, EntitlementState, RunState
+from payouts.models import DistributionRun, Entitlement, EntitlementState, Report, RunRoot, RunState
+from payouts.models.report import ReportKind, ReportState
+from payouts.reports.acts import AskForRun
 
 TONES: Final = {
     RunState.DRAFT: Tone.WAITING,
@@ -59,6 +61,7 @@ LINE_TONES: Final = {
     EntitlementState.MOVED: Tone.QUIET,
 }
 SHOWN: Final = 20
+REPORTS_SHOWN: Final = 3
 HOURS_SHOWN: Final = 48
 # The drawing's own units.
 HIGH: Final = 100
@@ -118,6 +121,7 @@ class DistributionRunAdmin(RecordAdmin):
         state = RunState(row.state)
         computed = state not in (RunState.DRAFT, RunState.FROZEN)
         figures = preview.of(row) if computed else None
+        report = acts.button(AskForRun.kind, row.period, request.user, row) if computed else None
         return {
             "state_tone": TONES[state],
             "next_step": NEXT[state],
@@ -126,8 +130,13 @@ class DistributionRunAdmin(RecordAdmin):
                 for act in ON_A_RUN
                 if (button := acts.button(act.kind, row.period, request.user, row))
                 and row.state in act.states
-            ],
+            ]
+            + ([report] if report is not None else []),
             "approvals": approving.given(row) if computed else [],
+            "root": RunRoot.objects.filter(run=row).first(),
+            "reports": Report.objects.filter(
+                kind=ReportKind.RUN, about=row.period, state=ReportState.DONE
+            ).order_by("-pk")[:REPORTS_SHOWN],
             "figures": figures,
             "parts": [("The largest", figures.largest), ("The smallest", figures.smallest)]
             if figures

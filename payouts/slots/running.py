@@ -44,7 +44,7 @@ def _follow(slot: PayoutSlot, now: datetime) -> bool:
     return slot.stopped_at is not None and stopping.follow_resumed(slot)
 
 
-@commits.atomic("slots")
+@commits.atomic("open_slots")
 def open_due(now: datetime) -> int:
     """Begin the release of the slots that are due; answers how many were.
 
@@ -67,7 +67,7 @@ def open_due(now: datetime) -> int:
     return len(rows)
 
 
-@commits.atomic("slots")
+@commits.atomic("end_slots")
 def end_what_is_over(now: datetime) -> int:
     """End the slots whose payouts have all ended, and keep their totals; answers how many."""
     rest = Payout.objects.filter(slot=OuterRef("pk"), status__in=_OPEN)

@@ -64,7 +64,7 @@ def submit(
     `seen` is the SHA-256 of the file that is meant; `look_alikes_meant` says that what `needs_a_word` names was
     looked at. Raises Refused, and BreakerOpen while the routers take nothing.
     """
-    with commits.atomic("create_batch"):
+    with commits.atomic("submit_file"):
         now = locked(upload)
         verdict = may_submit(actor, now)
         if not verdict:

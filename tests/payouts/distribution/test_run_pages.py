@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +12,14 @@ import pytest
 from kyc.models import Node
 from lucid_payments import clock
 from lucid_payments.backoffice.models import TwoPersonAct
-from payouts.distribution import freezing, holding, paying, steering
+from payouts.distribution import freezing, holding, paying, proving, steering
 from payouts.manager import PayoutManager
 from payouts.models import DistributionRun, Entitlement, Payout, PoolKind, RunApproval
 from tests.kyc import attestations
 from tests.lucid_payments.backoffice.people import Desk, desk
-from tests.payouts.distribution import month
+from tests.payouts.distribution import month, settled
 from tests.payouts.distribution.month import USDT, lines, worked
+from tests.payouts.reports import made
 
 pytestmark = pytest.mark.django_db
 
@@ -120,3 +122,21 @@ def test_who_reads_does_nothing(role: str) -> None:
     assert words(reader.client.get(PAGE))
     for kind in ("compute", "approve", "schedule", "pause", "settle", "send_back"):
         assert reader.client.get(f"/admin/act/distribution.{kind}/2026-10/").status_code == 403
+
+
+def test_a_settled_run_s_page_leads_to_its_proof_and_reports(
+    admin: Desk, settings: Any, tmp_path: Path
+) -> None:
+    settled.head_key(settings, tmp_path)
+    run = settled.settled()
+    page = f"/admin/payouts/distributionrun/{run.period}/"
+    assert "Proven by the root" not in words(admin.client.get(page))
+    root, report = proving.prove(run.pk), made.report_by_itself(run)
+    answer = admin.client.get(page).content.decode()
+    for address in (
+        f"/admin/payouts/runroot/{root.pk}/",
+        f"/admin/payouts/report/{report.pk}/",
+        f"/admin/act/report.run/{run.period}/",
+    ):
+        assert f'"{address}"' in answer, address
+        assert admin.client.get(address).status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -15,25 +16,31 @@ from django.conf import settings as django_settings
 
 from kyc.models import Node, NodeOperator
 from lucid_payments import clock, seam
+from lucid_payments.money import to_decimal
 from payouts import devnet_clock, watching
-from payouts.distribution import computing, holding, monthly, settling
+from payouts.distribution import computing, holding, monthly, proving, reporting, settling, verify
 from payouts.manager import PayoutManager
-from payouts.models import Chunk, DistributionRun, Entitlement, Payout, PoolKind
+from payouts.models import Chunk, DistributionRun, Entitlement, Payout, PoolKind, Report, RunLeaf, RunRoot
+from payouts.reconciliation import running
 from payouts.release import release_due
+from payouts.reports import making
 from payouts.sending import send_due
 from tests.devnet.fixtures import RunningDevnet, devnet, devnet_process
 from tests.kyc import attestations
-from tests.payouts.distribution import month
+from tests.payouts.distribution import month, settled
 from tests.payouts.distribution.month import USDT, lines
 from tests.payouts.flow import world as flow
 from tests.payouts.flow.conftest import running_world
 from tests.payouts.flow.mortality import Mortality
 from tests.payouts.flow.world import World
+from tests.payouts.reports import made
 from tests.policies import administrators
 
 __all__ = ["devnet", "devnet_process"]
 
 TREASURY = 2_000 * USDT
+# Where the report of a month is kept, as an example: docs/examples was made by it.
+EXAMPLES = "LUCID_EXAMPLES"
 KILLS = ("pay_chunks.after", "succeed.before")
 
 
@@ -43,6 +50,7 @@ def world(
 ) -> Iterator[World]:
     """A treasury that doesn't hold enough for the month."""
     monkeypatch.setattr(flow, "FUNDS", TREASURY)
+    settled.head_key(settings, tmp_path)
     with running_world(devnet, settings, tmp_path) as running:
         yield running
 
@@ -146,6 +154,7 @@ def go_through(world: World, *, nodes: int, sessions: int, pool: int) -> Month:
         seam.listen(None)
     run.refresh_from_db()
     agree(going, run, listed, pool)
+    prove_and_report(run)
     return going
 
 
@@ -196,6 +205,39 @@ def agree(going: Month, run: DistributionRun, listed: str, pool: int) -> None:
     references = Payout.objects.values_list("reference_id", flat=True)
     assert len(set(references)) == len(references)
     going.world.check()
+
+
+def prove_and_report(run: DistributionRun) -> None:
+    """Proofs and report follow by themselves, and say what ledger and chain say."""
+    assert running.work(seconds=600) is not None
+    reporting.advance()
+    assert making.make_next() is not None
+    reporting.advance()
+    run.refresh_from_db()
+    assert run.state == "reported"
+    report = Report.objects.get()
+    paid = sum(line.paid for line in lines(run).values())
+    payments = Payout.objects.filter(status="confirmed").count()
+    assert report.verdict.startswith(
+        f"Payouts, ledger and chain agree: {to_decimal(paid)} USDT in {payments} payments"
+    )
+    root = RunRoot.objects.get(run=run)
+    proofs = [proving.proof_of(leaf) for leaf in RunLeaf.objects.select_related("root")]
+    for proof in proofs:
+        verify.check(proof, key=root.public_key, root=root.root)
+    assert (len(proofs), sum(proof["leaf"]["paid"] for proof in proofs)) == (run.recipients, paid)
+    kept = os.environ.get(EXAMPLES)
+    if kept:
+        keep_examples(Path(kept), report)
+
+
+def keep_examples(folder: Path, report: Report) -> None:
+    """The report's files, and the proof of whoever is paid first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in report.files.all():
+        (folder / file.name).write_bytes(made.content(file))
+    first = RunLeaf.objects.select_related("root").get(entitlement__rank=0)
+    (folder / "proof.json").write_bytes(proving.as_file(first))
 
 
 def test_a_small_month_with_all_that_goes_wrong(world: World) -> None:

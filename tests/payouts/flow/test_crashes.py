@@ -207,7 +207,8 @@ BURIAL = ("walletsolidity.gettransactioninfobyid", "walletsolidity.gettransactio
 STORIES: dict[str, Story] = {
     "cancel": cancelled,
     "inflow": topped_up,
-    "slots": scheduled,
+    "open_slots": scheduled,
+    "end_slots": scheduled,
     "hold": held,
     "withdraw": withdrawn,
     "take_out": reorganised,
@@ -222,10 +223,12 @@ AFTER_A_DEATH: dict[str, Story] = {
 }
 # Steps of the web process: a request's own.
 REQUESTS = ("request", "create", "create_batch", "nudge")
+# Of a file that is submitted: tests/payouts/uploads/test_submitting.py.
+FILES = ("submit_file",)
 # Steps of a monthly run: tests/payouts/distribution/test_killed.py.
 MONTHLY = ("draw_line", "freeze", "compute", "pay_chunks", "settle_run")
 EVERYDAY = tuple(
-    step for step in STEPS if step not in {*STORIES, *BURIAL, *AFTER_A_DEATH, *REQUESTS, *MONTHLY}
+    step for step in STEPS if step not in {*STORIES, *BURIAL, *AFTER_A_DEATH, *REQUESTS, *FILES, *MONTHLY}
 )
 # What was lost before such a commit isn't done again: a death behind it needs a story of its own.
 NOT_REPEATED = ("answers", "solid_scan")
@@ -266,7 +269,7 @@ def test_a_second_and_a_third_death_while_the_first_is_healed_change_nothing(wor
 
 def test_no_point_is_left_out() -> None:
     told = [point for points, _ in GROUPS for point in points]
-    told += [point for step in (*AFTER_A_DEATH, *REQUESTS, *MONTHLY) for point in around(step)]
+    told += [point for step in (*AFTER_A_DEATH, *REQUESTS, *FILES, *MONTHLY) for point in around(step)]
     assert sorted(told) == sorted(POINTS)
 
 

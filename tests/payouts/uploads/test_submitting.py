@@ -225,9 +225,9 @@ def killed_at(point: str, upload: PayoutUpload, orders: Path) -> None:
 def test_a_kill_leaves_all_or_nothing(cloned_database: str, tmp_path: Path) -> None:
     upload = give(csv_of(rows(20)), account("first", "admin"))
     before = counts()
-    killed_at("create_batch.before", upload, tmp_path)
+    killed_at("submit_file.before", upload, tmp_path)
     assert (counts(), PayoutUpload.objects.get(pk=upload.pk).state) == (before, "checked")
-    killed_at("create_batch.after", upload, tmp_path)
+    killed_at("submit_file.after", upload, tmp_path)
     upload.refresh_from_db()
     assert (upload.state, Payout.objects.filter(batch=upload.batch).count()) == ("submitted", 20)
 
