@@ -16,11 +16,12 @@ from django.conf import settings as django_settings
 
 from kyc.models import Node, NodeOperator
 from lucid_payments import clock, seam
-from lucid_payments.money import to_decimal
-from payouts import devnet_clock, watching
+from lucid_payments.money import SUN_PER_TRX, to_decimal
+from payouts import devnet_clock, ledger, watching
 from payouts.distribution import computing, holding, monthly, proving, reporting, settling, verify
 from payouts.manager import PayoutManager
 from payouts.models import Chunk, DistributionRun, Entitlement, Payout, PoolKind, Report, RunLeaf, RunRoot
+from payouts.models.ledger import Currency
 from payouts.reconciliation import running
 from payouts.release import release_due
 from payouts.reports import making
@@ -39,6 +40,8 @@ from tests.policies import administrators
 __all__ = ["devnet", "devnet_process"]
 
 TREASURY = 2_000 * USDT
+# What the world funds it with.
+TREASURY_SUN = 100_000 * SUN_PER_TRX
 # Where the report of a month is kept, as an example: docs/examples was made by it.
 EXAMPLES = "LUCID_EXAMPLES"
 KILLS = ("pay_chunks.after", "succeed.before")
@@ -52,6 +55,7 @@ def world(
     monkeypatch.setattr(flow, "FUNDS", TREASURY)
     settled.head_key(settings, tmp_path)
     with running_world(devnet, settings, tmp_path) as running:
+        ledger.book_inflow(TREASURY_SUN, note="test funds", currency=Currency.TRX)
         yield running
 
 
@@ -232,12 +236,13 @@ def prove_and_report(run: DistributionRun) -> None:
 
 
 def keep_examples(folder: Path, report: Report) -> None:
-    """The report's files, and the proof of whoever is paid first."""
+    """The report's files, and the proof of whoever is paid the most."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in report.files.all():
-        (folder / file.name).write_bytes(made.content(file))
-    first = RunLeaf.objects.select_related("root").get(entitlement__rank=0)
-    (folder / "proof.json").write_bytes(proving.as_file(first))
+        # Without the report's number, which the next month that is kept wouldn't have.
+        (folder / file.name.removeprefix(f"report-{report.pk}-")).write_bytes(made.content(file))
+    most = RunLeaf.objects.select_related("root").latest("entitlement__paid")
+    (folder / "proof.json").write_bytes(proving.as_file(most))
 
 
 def test_a_small_month_with_all_that_goes_wrong(world: World) -> None:
