@@ -138,6 +138,7 @@ MUTANTS: dict[str, Patch] = {
 }
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_each_mutant_is_caught(db: None, monkeypatch: pytest.MonkeyPatch, mutant: str) -> None:
     MUTANTS[mutant](monkeypatch)
