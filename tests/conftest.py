@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import coverage
 import hypothesis
 import pytest
 
@@ -22,6 +23,13 @@ hypothesis.settings.register_profile(
     "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("suite")
+
+# Tests that drive everything at once. Watching each line of theirs costs a third of the suite's time and says
+# little: coverage is what the rooms' own tests reach.
+UNWATCHED = tuple(
+    f"tests/{folder}/"
+    for folder in ("browser", "contract", "deploy", "embedded", "faults", "load", "payouts/flow")
+)
 
 SERVERS = environment.prepare()
 
@@ -55,6 +63,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(
                 f"{item.nodeid}: use the fixture `cloned_database` instead of django_db(transaction=True)."
             )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    watch = coverage.Coverage.current()
+    if watch is None or not item.nodeid.startswith(UNWATCHED):
+        return (yield)
+    watch.stop()
+    try:
+        return (yield)
+    finally:
+        watch.start()
 
 
 @pytest.fixture(scope="session")

@@ -65,11 +65,12 @@ class Office:
     def heading(self) -> str:
         return self.page.get_by_role("heading", level=1).inner_text()
 
-    def axe(self) -> list[str]:
-        """What axe finds serious on this page, with the elements, once all of it has arrived."""
+    def axe(self, only: str = "") -> list[str]:
+        """What axe finds serious on this page (by one rule `only`), with the elements, once all has arrived."""
         # A click returns as soon as the next page begins: there may be no document to look at yet.
         self.page.wait_for_load_state("load")
-        found = Axe().run(self.page).response["violations"]
+        options = {"runOnly": {"type": "rule", "values": [only]}} if only else None
+        found = Axe().run(self.page, options=options).response["violations"]
         return [
             f"{rule['id']}: {node['target']}" for rule in found if rule["impact"] in SERIOUS for node in rule["nodes"]
         ]  # fmt: skip
