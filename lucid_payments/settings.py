@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "lucid_payments.events",
     "lucid_payments.api",
     "lucid_payments.backoffice",
+    "lucid_payments.onion",
     "kyc",
     "routers",
     "payouts",
@@ -309,7 +310,13 @@ FEE_LIMIT_CAP_TRX = env.integer("FEE_LIMIT_CAP_TRX", 30, minimum=1, maximum=15_0
 RUNWAY_ALARM_HOURS = env.integer("RUNWAY_ALARM_HOURS", 24, minimum=1, maximum=720)
 REPORT_KEEP_DAYS = env.integer("REPORT_KEEP_DAYS", 30, minimum=1, maximum=3_650)
 RETRY_BASE_SECONDS = env.integer("RETRY_BASE_SECONDS", 60, minimum=1, maximum=86_400)
+
+# --- Tor --------------------------------------------------------------------------------------------------
+# The one way out: in staging and production everything goes through it (`outgoing`), or not at all.
 TOR_PROXY = env.url("TOR_PROXY", "", schemes=("socks5h",))
+# tor's state folder, with a folder for each onion service; `manage.py onion` alone needs it.
+ONION_FOLDER = env.text("ONION_FOLDER", "/var/lib/lucid/tor" if IS_LIVE else "")
+TOR_METRICS_URL = env.url("TOR_METRICS_URL", "http://127.0.0.1:9035/metrics" if IS_LIVE else "", schemes=("http",))
 
 # --- KYC --------------------------------------------------------------------------------------------------
 # What a request asks the authority to attest, until the authority says otherwise (base units).

@@ -1,0 +1,122 @@
+"""A port on loopback that is tor's socket: Python's SOCKS clients know a host and a port, and tor's way out is a
+file, which alone reaches into a network namespace that has nothing but loopback.
+
+    python -m lucid_payments.onion.forward --listen 127.0.0.1:9050 --to /run/lucid/tor/socks.sock
+
+It looks at nothing and keeps nothing. Where tor is away it hangs up at once, and connects again when it is back.
+Python's standard library alone, so that it is small and starts at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ipaddress
+import signal
+import socket
+import sys
+from contextlib import suppress
+from typing import Final
+
+PIECE: Final = 64 * 1024
+CONNECT_SECONDS: Final = 5.0
+FULL_SECONDS: Final = 0.02
+# Far more than worker and signer open; what is over it waits in the kernel's queue.
+MOST: Final = 512
+
+
+async def serve(host: str, port: int, path: str) -> None:
+    """Forward until SIGTERM or SIGINT. Raises OSError where the port is taken."""
+    places = asyncio.Semaphore(MOST)
+    running: set[asyncio.Task[None]] = set()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            running.add(task)
+            task.add_done_callback(running.discard)
+        async with places:
+            await _forward(reader, writer, path)
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = await asyncio.start_server(take, host, port)
+    async with server:
+        await stop.wait()
+        server.close()
+        for task in list(running):
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> None:
+    try:
+        onward_reader, onward_writer = await asyncio.wait_for(_connected(path), CONNECT_SECONDS)
+    except (OSError, TimeoutError):
+        await _close(writer)
+        return
+    try:
+        await asyncio.gather(_pump(reader, onward_writer), _pump(onward_reader, writer))
+    except OSError:
+        pass  # one side is gone, and so is the other
+    finally:
+        await asyncio.gather(_close(onward_writer), _close(writer))
+
+
+async def _connected(path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to the socket that is there now: a tor that was started anew has made it anew."""
+    onward = socket.socket(socket.AF_UNIX)
+    onward.setblocking(False)
+    try:
+        while True:
+            try:
+                onward.connect(path)
+                break
+            except BlockingIOError:
+                # Its queue is full. asyncio would take that for a connection under way, which a Unix socket never is.
+                await asyncio.sleep(FULL_SECONDS)
+        return await asyncio.open_unix_connection(sock=onward)
+    except BaseException:
+        onward.close()
+        raise
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """One direction until its end; the other may go on, as in any HTTP answer."""
+    while piece := await reader.read(PIECE):
+        writer.write(piece)
+        await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Answers the process's exit code."""
+    parser = argparse.ArgumentParser(prog="python -m lucid_payments.onion.forward", description=__doc__)
+    parser.add_argument("--listen", default="127.0.0.1:9050", metavar="ADDRESS:PORT")
+    parser.add_argument("--to", default="/run/lucid/tor/socks.sock", metavar="SOCKET")
+    options = parser.parse_args(arguments)
+    host, _, port = options.listen.rpartition(":")
+    try:
+        if not ipaddress.ip_address(host).is_loopback or not 0 < int(port) < 65_536:
+            raise ValueError
+    except ValueError:
+        parser.error("--listen: give an address of loopback and a port, like 127.0.0.1:9050")
+    try:
+        asyncio.run(serve(host, int(port), options.to))
+    except OSError as error:
+        sys.stderr.write(f"{options.listen}: {error.strerror}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
