@@ -36,6 +36,7 @@ GROUPS = (
     Group("tor", (("tor",),), "tor"),
     Group("haproxy", (("haproxy",),), "haproxy"),
     Group("softhsm", (("softhsm2-util",),), "softhsm2"),
+    Group("systemd", (("systemd-analyze",), ("systemd-sysusers",)), "systemd"),
 )
 
 

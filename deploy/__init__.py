@@ -1,0 +1,1 @@
+"""What runs the product outside of a demo."""
