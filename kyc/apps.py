@@ -16,11 +16,13 @@ class KycConfig(AppConfig):
         from kyc.screening import acts as screening_acts  # noqa: F401
         from kyc.screening import cases, freshness, sources, system_checks  # noqa: F401
         from kyc.screening.metrics import ScreeningCollector
-        from kyc.vault import checks  # noqa: F401
+        from kyc.vault import checks, keys  # noqa: F401
         from kyc.wallets import acts  # noqa: F401
         from lucid_payments.api import metrics
+        from lucid_payments.watch import expiry
 
         metrics.register(ScreeningCollector())
+        expiry.register_key("kyc", keys.in_use_since)
         cases.when_confirmed(confirmed.suspend)
         deployment.register_lists(
             in_force=lambda: {name: str(found.number) for name, found in freshness.in_force().items()},

@@ -33,6 +33,7 @@ class AdvisoryLock(IntEnum):
     # Held by a monthly run that draws its line; shared by who reports sessions and who creates payouts for them.
     MONTH = 12
     REPORTS = 14
+    AUDIT_CHECK = 16
     BOOTSTRAP = 20
 
 

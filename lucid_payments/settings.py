@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "lucid_payments.api",
     "lucid_payments.backoffice",
     "lucid_payments.onion",
+    "lucid_payments.watch",
     "kyc",
     "routers",
     "payouts",
@@ -176,6 +177,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 600},
     },
+    # Some seconds of the walk each time; a whole walk begins once a day.
+    "verify the audit log": {
+        "task": "lucid_payments.audit.tasks.verify",
+        "schedule": 300.0,
+        "options": {"expires": 240},
+    },
     "end acts that nobody confirmed": {
         "task": "lucid_payments.backoffice.tasks.expire_acts",
         "schedule": 60.0,
@@ -268,6 +275,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 20.0,
         "options": {"expires": 15},
     },
+    "tell the outside that all is well": {
+        "task": "payouts.tasks.heartbeat",
+        "schedule": 60.0,
+        "options": {"expires": 50},
+    },
     "search the chain for people": {
         "task": "payouts.tasks.search",
         "schedule": 5.0,
@@ -285,6 +297,7 @@ CELERY_TASK_ROUTES = {
     "payouts.tasks.watch": {"queue": "watch"},
     "payouts.tasks.search": {"queue": "default"},
     "payouts.tasks.sign": {"queue": "sign"},
+    "payouts.tasks.heartbeat": {"queue": "default"},
     "payouts.tasks.reconcile": {"queue": "default"},
     "payouts.tasks.make_reports": {"queue": "default"},
     "payouts.tasks.fold_stats": {"queue": "default"},
@@ -316,7 +329,9 @@ RETRY_BASE_SECONDS = env.integer("RETRY_BASE_SECONDS", 60, minimum=1, maximum=86
 TOR_PROXY = env.url("TOR_PROXY", "", schemes=("socks5h",))
 # tor's state folder, with a folder for each onion service; `manage.py onion` alone needs it.
 ONION_FOLDER = env.text("ONION_FOLDER", "/var/lib/lucid/tor" if IS_LIVE else "")
-TOR_METRICS_URL = env.url("TOR_METRICS_URL", "http://127.0.0.1:9035/metrics" if IS_LIVE else "", schemes=("http",))
+TOR_METRICS_URL = env.url(
+    "TOR_METRICS_URL", "http://127.0.0.1:9035/metrics" if IS_LIVE else "", schemes=("http",)
+)
 
 # --- KYC --------------------------------------------------------------------------------------------------
 # What a request asks the authority to attest, until the authority says otherwise (base units).
@@ -452,6 +467,15 @@ CORS_EXPOSE_HEADERS = [
 METRICS_TOKEN = env.secret("METRICS_TOKEN", "")
 # The library reads it by itself, before anything is counted; it stands here to be checked.
 METRICS_FOLDER = env.path("PROMETHEUS_MULTIPROC_DIR", None, must_exist=True)
+# Folders in which other processes count, each as its own user or in its own container; added to the one above.
+METRICS_FOLDERS = env.comma_list("METRICS_FOLDERS", ())
+# What `watch` tells of: disks by a path on each, the backup scripts' file, an operator's own certificates, old keys.
+WATCHED_PATHS = env.comma_list("WATCHED_PATHS", ("/",))
+BACKUP_STATE_FILE = env.text("BACKUP_STATE_FILE", "")
+TLS_CERTIFICATE_FILES = env.comma_list("TLS_CERTIFICATE_FILES", ())
+KEY_ROTATION_DAYS = env.integer("KEY_ROTATION_DAYS", 365, minimum=1, maximum=3_650)
+# Called every minute while payouts could go out: whoever misses the call knows that this machine is dead.
+HEARTBEAT_URL = env.url("HEARTBEAT_URL", "")
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 LOGGING = logs.configuration(LOG_LEVEL, as_json=IS_LIVE)
 # What every admin page says about where one is; production says nothing.

@@ -21,6 +21,7 @@ class PayoutsConfig(AppConfig):
             checks,
             cooling,
             health,
+            heartbeat,
             held,
             metrics,
             outcomes,
@@ -31,6 +32,7 @@ class PayoutsConfig(AppConfig):
         )
         from payouts.approvals import checks as checks_before_approval
         from payouts.approvals import recipients
+        from payouts.gauges import StateCollector
         from payouts.reconciliation import acts as reconciling  # noqa: F401
         from payouts.reconciliation.gauges import ReconciliationCollector
         from payouts.reports import acts as reporting  # noqa: F401
@@ -54,3 +56,4 @@ class PayoutsConfig(AppConfig):
         ceilings.register_source(signer_ceiling.told)
         exposed.register(metrics.PayoutsCollector())
         exposed.register(ReconciliationCollector())
+        exposed.register(StateCollector())

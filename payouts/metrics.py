@@ -12,15 +12,16 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Min, Sum
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from lucid_payments.money import to_decimal
-from payouts.models.attempt import Attempt
+from payouts.models.attempt import Attempt, AttemptState
 from payouts.models.paid import PaidHour
 from payouts.models.payout import PUBLIC_STATUS, Payout, PayoutStatus, Priority
 from payouts.schedule import next_slot
+from payouts.tron.health import Heads
 from routers.choices import RouterType
 
 ACCEPTED: Final = "success"
@@ -47,7 +48,24 @@ durations = Histogram(
     ["router_type", "status"],
     buckets=(1, 2.5, 5, 10, 20, 30, 45, 60, 120, 300, 900, 3600, 14400),
 )
+attempts = Counter(
+    "tron_attempts_total", "Signed transactions whose end is known, by what came of them", ["outcome"]
+)
+node_usable = Gauge(
+    "tron_node_usable",
+    "1 for a node that may be asked, as last seen",
+    ["node"],
+    multiprocess_mode="mostrecent",
+)
+node_behind = Gauge(
+    "tron_node_behind_seconds",
+    "How far the node's head is behind the best one, by the blocks' own times, as last seen",
+    ["node"],
+    multiprocess_mode="mostrecent",
+)
 # Known from the start: a rate needs a zero before its first event.
+for _outcome in (AttemptState.SUCCEEDED, AttemptState.REVERTED, AttemptState.DEAD):
+    attempts.labels(_outcome.value)
 for _router, _priority, _status in product(
     RouterType.values, Priority.labels, (ACCEPTED, REFUSED, *(status.value for status in ENDED))
 ):
@@ -63,6 +81,21 @@ def observe_node_call(operation: str, node: str, seconds: float, outcome: str) -
     network_latency.labels(operation).observe(seconds)
     if outcome != "ok":
         network_errors.labels(operation).inc()
+
+
+def note_heads(heads: Heads) -> None:
+    """What the watcher has just heard from each node; one that gave no head is only noted as not usable."""
+    best = max((node.head.timestamp_ms for node in heads.nodes if node.head), default=0)
+    for node in heads.nodes:
+        node_usable.labels(node.node).set(int(node.usable))
+        if node.head is not None:
+            node_behind.labels(node.node).set((best - node.head.timestamp_ms) / 1000)
+
+
+def count_resolved(rows: Sequence[Attempt], outcome: AttemptState) -> None:
+    """These attempts have ended so, once the running transaction has committed."""
+    if rows:
+        transaction.on_commit(lambda: attempts.labels(outcome.value).inc(len(rows)), robust=True)
 
 
 def count_refused(asked: Any) -> None:

@@ -78,6 +78,11 @@ class Runway:
         return _hours(self.trx, self.day.fee, self.day)
 
     @property
+    def energy_hours(self) -> int | None:
+        """Whole hours until the energy at hand is used up at the last day's pace; what comes back meanwhile is more."""
+        return _hours(self.energy, self.day.energy, self.day)
+
+    @property
     def hours(self) -> int | None:
         """Whichever ends first."""
         return min((hours for hours in (self.usdt_hours, self.trx_hours) if hours is not None), default=None)

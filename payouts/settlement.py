@@ -17,7 +17,7 @@ from lucid_payments.api.errors import (
     NETWORK_ERROR,
     TRANSACTION_FAILED,
 )
-from payouts import ledger, paid, schedule, timeline
+from payouts import ledger, metrics, paid, schedule, timeline
 from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
 from payouts.models.payout import HoldReason, PayoutStatus
 from payouts.outcomes import tell_breakers
@@ -160,6 +160,7 @@ def declare_dead(attempt_pks: Iterable[int], by: ByHand = BY_RULE) -> int:
     Attempt.objects.filter(pk__in=[attempt.pk for attempt in rows], state__in=UNRESOLVED).update(
         state=AttemptState.DEAD, resolved_at=clock.LucidNow()
     )
+    metrics.count_resolved(rows, AttemptState.DEAD)
     sentence = "It expired without being put into a block."
     _again_or_failed(rows, {attempt.pk: (NETWORK_ERROR, sentence) for attempt in rows}, by)
     return len(rows)
@@ -228,6 +229,7 @@ def _resolve(outcomes: Sequence[Outcome], state: AttemptState) -> list[Attempt]:
             "energy_used", "bandwidth_used", "resolved_at",
         ],
     )  # fmt: skip
+    metrics.count_resolved(rows, state)
     return rows
 
 

@@ -79,6 +79,13 @@ def watch() -> None:
     watching.watch()
 
 
+@shared_task(name="payouts.tasks.heartbeat")
+def heartbeat() -> None:
+    from payouts import heartbeat as outgoing
+
+    outgoing.beat()
+
+
 @shared_task(name="payouts.tasks.reconcile")
 def reconcile() -> None:
     from payouts.models.reconciliation import RunState

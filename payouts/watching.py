@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from lucid_payments import clock, commits
 from lucid_payments.locks import AdvisoryLock, only_one
-from payouts import cases, chain, examination, lookout, recovery, scanning, treasury
+from payouts import cases, chain, examination, lookout, metrics, recovery, scanning, treasury
 from payouts.models.attempt import UNRESOLVED, Attempt
 from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import Payout, PayoutStatus
@@ -46,6 +46,7 @@ def _round(now: datetime) -> bool:
     pool = chain.pool()
     pool.load_quarantines(chain.state().quarantine)
     heads = pool.heads()
+    metrics.note_heads(heads)
     examination.release_served()
     state = _write_heads(heads, now)
     if state.operators_usable == 0:

@@ -40,3 +40,8 @@ class RoutersCollector(Collector):
                 f"USDT reserved and paid in the global {name} window",
                 value=float(to_decimal(windows[period].used)),
             )
+            yield GaugeMetricFamily(
+                f"tron_{name}_limit_usdt",
+                f"USDT that the global {name} window may take, waivers included",
+                value=float(to_decimal(windows[period].cap + windows[period].waived)),
+            )

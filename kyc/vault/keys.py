@@ -32,6 +32,11 @@ def kek(kek_id: str) -> Kek:
         raise KeysUnavailable(f"KYC_KEYS_FILE: {error}") from None
 
 
+def in_use_since() -> float | None:
+    """Since when the key that wraps is in use (epoch seconds); None where no ring is set."""
+    return ring().current.since if settings.KYC_KEYS_FILE else None
+
+
 @cache
 def _load(file: Path, version: tuple[int, ...]) -> Ring:
     """One reading per version of the file; a process sees few in its life."""

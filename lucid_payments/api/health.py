@@ -99,7 +99,7 @@ def _report(database_is_there: bool, *, exact: bool) -> dict[str, dict[str, Any]
     }
     return {
         "tron": ask("tron", exact=exact) if database_is_there else unknown("tron"),
-        "tor": {"status": _tor()},
+        "tor": {"status": tor_status()},
         "database": database,
         "mongo": dict(database),  # the old name, deprecated
         "broker": {"status": _broker()},
@@ -139,7 +139,8 @@ def _broker() -> str:
     return HEALTHY
 
 
-def _tor() -> str:
+def tor_status() -> str:
+    """Whether Tor's SOCKS port takes connections; `disabled` where nothing goes through Tor."""
     if not settings.TOR_PROXY:
         return DISABLED
     proxy = urlsplit(settings.TOR_PROXY)

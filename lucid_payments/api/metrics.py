@@ -1,7 +1,8 @@
 """`GET /metrics`: what Prometheus may know, the same whichever process is asked, and for this machine's own alone.
 
-What is counted lies in files of PROMETHEUS_MULTIPROC_DIR, one set a process, and is added up here; what is read from
-the database comes from collectors that apps above this one register. docs/metrics.md says what each name means.
+What is counted lies in files, one set a process, of PROMETHEUS_MULTIPROC_DIR and of the folders of METRICS_FOLDERS, and
+is added up here; what is read from the database comes from collectors that apps above this one register.
+docs/metrics.md says what each name means.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from django.conf import settings
@@ -28,7 +30,7 @@ from lucid_payments.api.client_address import CLIENT_HEADER, GATEWAY_TOKEN_HEADE
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 # Whoever comes through a proxy isn't one of ours, whatever the proxy's own address is.
 PASSED_ON: Final = (GATEWAY_TOKEN_HEADER, CLIENT_HEADER, "X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
-OURS: Final = "tron_"
+OURS: Final = ("tron_", "lucid_")
 _PARAMETER: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 
 authentication_failures = Counter(
@@ -115,18 +117,21 @@ def exposition() -> bytes:
 
 
 class _Counted(Collector):
-    """What processes count: of all of them where they share a folder, else of this one."""
+    """What processes count: of all whose folder is named, else of this one."""
 
     def describe(self) -> list[Metric]:
         """Nothing: registering must not read the files."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        if not os.environ.get(FOLDER_VARIABLE):
+        own = os.environ.get(FOLDER_VARIABLE)
+        if not own:
             yield from REGISTRY.collect()
             return
+        folders = {Path(folder) for folder in (own, *settings.METRICS_FOLDERS)}
+        files = [str(file) for folder in sorted(folders) for file in folder.glob("*.db")]
         counted = set()
-        for metric in MultiProcessCollector(None).collect():
+        for metric in MultiProcessCollector.merge(files, accumulate=True):
             counted.add(metric.name)
             yield metric
         # What has happened nowhere yet has no file; its name is there all the same.

@@ -104,3 +104,17 @@ class PublishedHead(models.Model):
             "key": self.key,
             "signature": self.signature,
         }
+
+
+class AuditCheck(models.Model):
+    """A walk over the whole chain by the system itself: how far it is, and what it found."""
+
+    began_at = models.DateTimeField(db_default=LucidNow(), editable=False)
+    ended_at = models.DateTimeField(null=True)
+    position = models.BigIntegerField(default=0, help_text="the last seal that was read")
+    hash = models.CharField(max_length=64, help_text="what that seal says")
+    damaged = models.IntegerField(default=0, help_text="wrong places found")
+    damage = models.JSONField(default=list, help_text="a sentence for each of the first")
+
+    def __str__(self) -> str:
+        return f"check of {self.began_at}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from lucid_payments.audit import publication, sealer
+from lucid_payments.audit import checking, publication, sealer
 
 
 @shared_task(queue="default")
@@ -16,3 +16,8 @@ def seal() -> None:
 def sign_head() -> None:
     if publication.has_key():
         publication.sign_when_due()
+
+
+@shared_task(queue="default")
+def verify() -> None:
+    checking.go_on()

@@ -29,6 +29,7 @@ NAMES = {
     "paid_differently": "A payout was paid differently",
     "unknown_transfer": "Unknown outgoing transfer",
     "list_ageing": "Sanctions list gets old",
+    "heartbeat_unsent": "The heartbeat isn't taken outside",
 }
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,3 +183,35 @@ def test_nothing_that_a_caller_writes_becomes_a_label(db: None, settings: Settin
         for _ in range(70):
             caller.get(path)
     assert written not in page()
+
+
+COUNT_ONE = """
+import os, sys
+from prometheus_client import Counter, Gauge
+Counter("lucid_test_seen_total", "Seen").inc(int(sys.argv[1]))
+Gauge("lucid_test_last", "Last", multiprocess_mode="mostrecent").set_to_current_time()
+print(os.getpid())
+"""
+
+
+def test_folders_of_other_users_and_containers_are_added(
+    db: None, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [tmp_path / name for name in ("web", "worker", "signer")]
+    for number, folder in enumerate(folders, start=1):
+        folder.mkdir()
+        subprocess.run(
+            [sys.executable, "-c", COUNT_ONE, str(number)],
+            env={"PROMETHEUS_MULTIPROC_DIR": str(folder)},
+            check=True,
+            capture_output=True,
+        )
+    # In containers every one is process 1, say.
+    for folder in folders:
+        for file in folder.iterdir():
+            file.rename(folder / f"{file.stem.rsplit('_', 1)[0]}_1.db")
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folders[0]))
+    assert value("lucid_test_seen_total") == 1
+    settings.METRICS_FOLDERS = [str(folder) for folder in folders]
+    assert value("lucid_test_seen_total") == 6
+    assert value("lucid_test_last") > 0
