@@ -2,7 +2,9 @@
 
 Three counters, by account and address together, by address, and by account. The first grows to 15 minutes. An
 address has ten tries before it waits. An account alone waits at most 30 seconds: somebody who guesses from
-everywhere is slowed down, but can't lock the owner out. An attempt is counted before the password is looked at
+everywhere is slowed down, but can't lock the owner out. The API's door shares the two of the account, and lets three
+of one caller's go by without a wait, since workers log in side by side; how many tries an address has there is its
+rate limit's to say. An attempt is counted before the password is looked at
 and taken back when it is right, so that a hundred at once don't all get through. Times are the machine's clock.
 """
 
@@ -12,16 +14,24 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Final
 
 from django.db import connection, transaction
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Sum
 from django.utils import timezone
 
 from lucid_payments.accounts.models import LoginAttempts, User
 
 FORGOTTEN_AFTER: Final = timedelta(hours=24)
 KEPT_FOR: Final = timedelta(days=30)
+
+
+class Door(Enum):
+    """Where somebody logs in."""
+
+    BACK_OFFICE = auto()
+    API = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +75,24 @@ class _Waits(Exception):
     """One counter says no: the others are taken back."""
 
 
-def begin(name: str, address: str) -> timedelta | None:
+def begin(name: str, address: str, door: Door = Door.BACK_OFFICE) -> timedelta | None:
     """Count an attempt to log in. None: look at the password. Else how long to wait first; nothing is counted."""
     now = timezone.now()
     try:
         with transaction.atomic():
-            for counter in _counters(name, address):
+            for counter in _counters(name, address, door):
                 if not _count(counter, now):
                     raise _Waits
     except _Waits:
-        return _wait(name, address, now) or timedelta(seconds=1)
+        return _wait(name, address, door, now) or timedelta(seconds=1)
     return None
+
+
+def succeeded_by_api(name: str, address: str) -> None:
+    """Take back the attempt and the waits; the owner still hears of failures, at the next login to the back office."""
+    LoginAttempts.objects.filter(account=_digest(name), address__in=("", address)).update(
+        failures=0, blocked_until=timezone.now(), untold=F("untold") - 1
+    )
 
 
 @transaction.atomic
@@ -131,12 +148,13 @@ def forget() -> None:
     LoginAttempts.objects.filter(last_at__lt=timezone.now() - KEPT_FOR).delete()
 
 
-def _counters(name: str, address: str) -> Iterator[Counter]:
+def _counters(name: str, address: str, door: Door) -> Iterator[Counter]:
     """In one order for everybody, so that two at once can't wait for each other."""
     account = _digest(name)
-    yield Counter("", address, free=10, longest=900)
+    if door is Door.BACK_OFFICE:
+        yield Counter("", address, free=10, longest=900)
     yield Counter(account, "", free=10, longest=30)
-    yield Counter(account, address, free=0, longest=900)
+    yield Counter(account, address, free=3 if door is Door.API else 0, longest=900)
 
 
 def _count(counter: Counter, now: datetime) -> bool:
@@ -155,8 +173,8 @@ def _count(counter: Counter, now: datetime) -> bool:
         return cursor.fetchone() is not None
 
 
-def _wait(name: str, address: str, now: datetime) -> timedelta | None:
-    keys = {(counter.account, counter.address) for counter in _counters(name, address)}
+def _wait(name: str, address: str, door: Door, now: datetime) -> timedelta | None:
+    keys = {(counter.account, counter.address) for counter in _counters(name, address, door)}
     rows = LoginAttempts.objects.filter(
         account__in=[key[0] for key in keys], address__in=[key[1] for key in keys], blocked_until__gt=now
     )

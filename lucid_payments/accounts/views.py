@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from django.contrib.auth import authenticate
@@ -9,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import TokenError
 
-from lucid_payments.accounts import families, machine_keys, schema
+from lucid_payments.accounts import attempts, families, machine_keys, schema
 from lucid_payments.accounts.bodies import CredentialsSerializer, KeySerializer, RefreshSerializer
 from lucid_payments.accounts.families import Pair
 from lucid_payments.accounts.keyring import PUBLISHED_SECONDS
@@ -38,16 +39,24 @@ class AuthView(LucidView):
 
 
 class TokenView(AuthView):
-    """Answers a wrong name, a wrong password and a closed account alike."""
+    """Answers a wrong name, a wrong password and a closed account alike; each failure makes the next wait longer."""
 
     @schema.log_in
     def post(self, request: Request) -> Response:
         given = self.read(request, CredentialsSerializer)
+        name, client = given["username"], client_of(request._request)
+        wait = attempts.begin(name, client, attempts.Door.API)
+        if wait is not None:
+            seconds = math.ceil(wait.total_seconds())
+            raise errors.RateLimited(
+                {"limit": 0, "window": seconds, "retry_after": seconds}, retry_after=seconds
+            )
         user = authenticate(request._request, **given)
         # A one-time password is for choosing another one, in the back office.
         if not isinstance(user, User) or user.must_change_password:
-            evidence.ask_for_account(request._request, given["username"])
+            evidence.ask_for_account(request._request, name)
             raise errors.MissingToken
+        attempts.succeeded_by_api(name, client)
         return _tokens(families.start(user, request_id=request_id_of(request._request)))
 
 

@@ -154,3 +154,28 @@ class TestAtTheDoor:
 
             assert "10 failed attempts" in self.log_in(client, code=world.code_of(user))
         assert AuditEntry.objects.filter(action="staff.unlocked").count() == 1
+
+
+def test_the_api_s_door_shares_the_account_s_wait_and_lets_workers_log_in_side_by_side(db: None) -> None:
+    with time_machine.travel(NINE, tick=False):
+        assert [attempts.begin("relay", HERE, attempts.Door.API) for _ in range(3)] == [None] * 3
+        assert attempts.begin("relay", HERE, attempts.Door.API) is None
+        assert attempts.begin("relay", HERE, attempts.Door.API) == timedelta(seconds=1)
+        for number in range(7):
+            assert attempts.begin("relay", f"circuit-{number}", attempts.Door.API) is None
+        # From whichever circuit: the account's own wait, which the back office's door keeps too.
+        assert attempts.begin("relay", THERE, attempts.Door.API) == timedelta(seconds=1)
+        assert attempts.begin("relay", THERE) == timedelta(seconds=1)
+
+
+def test_a_right_password_at_the_api_ends_the_waits_and_hides_nothing_from_the_owner(db: None) -> None:
+    with time_machine.travel(NINE, tick=False) as clock:
+        for number in range(11):
+            attempts.begin("auditor", f"circuit-{number}", attempts.Door.API)
+        clock.shift(timedelta(seconds=1))
+        assert attempts.begin("auditor", HERE, attempts.Door.API) is None
+        attempts.succeeded_by_api("auditor", HERE)
+        assert attempts.begin("auditor", HERE) is None
+        failures = attempts.succeeded("auditor", HERE)
+    assert failures is not None
+    assert failures.count == 11

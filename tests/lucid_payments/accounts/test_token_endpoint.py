@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from pytest_django import Settings
 
 from lucid_payments.accounts.models import User
@@ -59,6 +61,28 @@ def test_back_office_roles_get_a_token_and_no_more_than_their_role(user: User, r
 def test_wrong_credentials_are_refused_alike(user: User, credentials: dict[str, str]) -> None:
     assert ask(credentials).refused(401, "LUCID_ERR_1001") == {}
     assert not AuditEntry.objects.filter(action="token.issued").exists()
+
+
+def test_guessing_makes_each_try_wait_longer_and_the_right_password_ends_it(
+    user: User, settings: Settings
+) -> None:
+    settings.RATE_LIMIT_FACTOR = 10
+    wrong, right = ({"username": "somebody", "password": password} for password in ("wrong", "right"))
+    with time_machine.travel("2026-03-02T09:00:00Z", tick=False) as clock:
+        for _ in range(4):
+            ask(wrong).refused(401, "LUCID_ERR_1001")
+        waits = []
+        for _ in range(3):
+            refused = ask(right)
+            assert refused.refused(429, "LUCID_ERR_2009")["limit"] == 0
+            waits.append(int(refused.headers["Retry-After"]))
+            clock.shift(timedelta(seconds=waits[-1]))
+            ask(wrong).refused(401, "LUCID_ERR_1001")
+        assert waits == [1, 2, 4]
+        clock.shift(timedelta(seconds=8))
+        assert ask(right).status == 200
+        ask(wrong).refused(401, "LUCID_ERR_1001")
+        assert ask(right).status == 200
 
 
 def test_a_closed_account_gets_no_token(user: User) -> None:
