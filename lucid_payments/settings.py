@@ -316,6 +316,11 @@ TREASURY_ADDRESS = env.text("TREASURY_ADDRESS", "")
 # The file's name stands here; the signer alone opens it.
 TREASURY_KEY_FILE = env.text("TREASURY_KEY_FILE", env.text("TRON_PRIVATE_KEY_FILE", ""))
 TREASURY_PASSWORD_FILE = env.text("TREASURY_PASSWORD_FILE", "")
+# Instead of the key file: a key inside an HSM. The token by label or serial number, the key by label.
+TREASURY_PKCS11_MODULE = env.text("TREASURY_PKCS11_MODULE", "")
+TREASURY_PKCS11_TOKEN = env.text("TREASURY_PKCS11_TOKEN", "")
+TREASURY_PKCS11_KEY = env.text("TREASURY_PKCS11_KEY", "")
+TREASURY_PIN_FILE = env.text("TREASURY_PIN_FILE", "")
 SIGNER_JOURNAL_FILE = env.text("SIGNER_JOURNAL_FILE", "")
 SIGNER_DAILY_CAP = env.usdt("SIGNER_DAILY_CAP", 15_000_000_000)
 SIGNER_HOURLY_CAP = env.usdt("SIGNER_HOURLY_CAP", 1_500_000_000)

@@ -46,5 +46,30 @@ def check_treasury(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> l
     ]
 
 
+@register("lucid")
+def check_treasury_key(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """One treasury key: in a file, or whole in an HSM."""
+    inside = {
+        name: getattr(settings, name)
+        for name in ("TREASURY_PKCS11_MODULE", "TREASURY_PKCS11_TOKEN", "TREASURY_PKCS11_KEY")
+    }
+    missing = [name for name, value in inside.items() if not value]
+    if len(missing) == len(inside):
+        return []
+    if missing:
+        reason = f"{' and '.join(missing)} isn't set"
+    elif settings.TREASURY_KEY_FILE:
+        reason = "TREASURY_KEY_FILE names another key"
+    else:
+        return []
+    return [
+        Error(
+            f"The treasury's key can't be the one in the HSM: {reason}.",
+            hint="Set TREASURY_PKCS11_MODULE, TREASURY_PKCS11_TOKEN and TREASURY_PKCS11_KEY, and no TREASURY_KEY_FILE.",
+            id="payouts.E003",
+        )
+    ]
+
+
 def _is_contract(address: str) -> bool:
     return any(address == network.usdt_contract for network in NETWORKS.values())

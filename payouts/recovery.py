@@ -25,7 +25,7 @@ from payouts.tron.signing.journal import GENESIS, Entry, Journal
 log = logging.getLogger(__name__)
 ALARM = "signer_locked"
 
-# Signs a journalled intent's bytes again: the same bytes give the same signature.
+# Signs a journalled intent's bytes again: another signature, it may be, but the same txid, which is paid once.
 Resign = Callable[[Entry], bytes]
 
 

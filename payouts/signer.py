@@ -19,7 +19,7 @@ from kyc import screening
 from lucid_payments import clock, seam
 from lucid_payments.clock import LucidNow
 from lucid_payments.money import SUN_PER_TRX
-from payouts import chain, cooling, recovery, screened, signer_attestations
+from payouts import alarms, chain, cooling, recovery, screened, signer_attestations, treasury_key
 from payouts.execution import SIGN_BATCH, SigningResult
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt
@@ -29,17 +29,16 @@ from payouts.tron.encoding import decode_raw_data, txid
 from payouts.tron.signing.caps import SigningCaps
 from payouts.tron.signing.ceiling import Ceiling
 from payouts.tron.signing.desk import Signed, SigningDesk
-from payouts.tron.signing.errors import JournalError
+from payouts.tron.signing.errors import JournalError, SigningError
 from payouts.tron.signing.highest import HighestNumbers
 from payouts.tron.signing.journal import Entry, Journal
-from payouts.tron.signing.secret import Secret
-from payouts.tron.signing.signer import KeyFileSigner
 from payouts.tron.signing.trust import TrustFile
 from payouts.tron.transfer import TransferIntent
 from payouts.verdicts import intent_of
 from routers import killswitch
 
 log = logging.getLogger(__name__)
+ALARM = "signer_fails"
 # The caps count by time, and whoever owns the database owns its clock.
 OWN_CLOCK_MS = 60_000
 BLACKLIST_ANSWER_AGE = timedelta(seconds=60)
@@ -75,12 +74,11 @@ def highest() -> HighestNumbers:
 
 @functools.cache
 def desk() -> SigningDesk:
-    """The key opened, once, with the password from its file. Raises KeyFileError, JournalError."""
-    password = Secret.from_file(Path(settings.TREASURY_PASSWORD_FILE))
-    signer = KeyFileSigner.open(Path(settings.TREASURY_KEY_FILE), password)
+    """The key opened, once, by its password or PIN. Raises SigningError."""
+    signer = treasury_key.open_signer()
     if signer.address != settings.TREASURY_ADDRESS:
         raise ImproperlyConfigured(
-            f"TREASURY_ADDRESS is {settings.TREASURY_ADDRESS}, but the key file's address is {signer.address}."
+            f"TREASURY_ADDRESS is {settings.TREASURY_ADDRESS}, but the key's address is {signer.address}."
         )
     return SigningDesk(
         signer,
@@ -92,8 +90,21 @@ def desk() -> SigningDesk:
 
 
 def sign_prepared() -> int:
-    """Sign what is prepared and may be signed; answers how many signatures left the desk."""
+    """Sign what is prepared and may be signed; answers how many signatures left the desk.
+
+    Raises SigningError when key or journal can't be used; an alarm says why, and without sign of life nothing more
+    is released.
+    """
+    try:
+        return _sign_prepared()
+    except SigningError as error:
+        alarms.raise_alarm(ALARM, f"The signer can't sign: {error.sentence}")
+        raise
+
+
+def _sign_prepared() -> int:
     opened, caps = desk(), ceiling().caps()
+    opened.ready()
     opened.limit_to(caps)
     recovery.compare(journal(), lambda entry: _sign_again(opened, entry))
     with seam.between("heartbeat"):
@@ -103,6 +114,7 @@ def sign_prepared() -> int:
             hourly_cap=caps.hourly,
             daily_cap=caps.daily,
         )
+    alarms.clear([ALARM])
     signed = 0
     while True:
         state = chain.state()
@@ -181,7 +193,7 @@ def _not_journalled(attempts: list[Attempt]) -> list[Attempt]:
 
 
 def _sign_again(opened: SigningDesk, entry: Entry) -> bytes:
-    """The signed bytes of a journalled transaction: the same bytes give the same signature."""
+    """The signed bytes of a journalled transaction: the same txid, whose signature an HSM makes another time."""
     raw_data = bytes.fromhex(entry.raw_data)
     decoded = decode_raw_data(raw_data)
     intent = TransferIntent(

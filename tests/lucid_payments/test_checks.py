@@ -13,7 +13,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from lucid_payments.checks import check_environment, require_sound_settings
-from payouts.checks import check_contract, check_treasury
+from payouts.checks import check_contract, check_treasury, check_treasury_key
 from payouts.tron.networks import NETWORKS
 from tests.lucid_payments.live import PRODUCTION, STAGING
 
@@ -127,6 +127,26 @@ def test_another_networks_contract_is_refused(settings: Any) -> None:
 def test_a_treasury_that_is_no_address_of_ours_is_refused(bad: str, settings: Any) -> None:
     settings.TREASURY_ADDRESS = bad
     assert [finding.id for finding in check_treasury()] == ["payouts.E002"]
+
+
+HSM = {
+    "TREASURY_PKCS11_MODULE": "/usr/lib/hsm.so",
+    "TREASURY_PKCS11_TOKEN": "treasury",
+    "TREASURY_PKCS11_KEY": "key-1",
+    "TREASURY_KEY_FILE": "",
+}
+
+
+def test_the_treasurys_key_is_in_a_file_or_whole_in_an_hsm(settings: Any) -> None:
+    assert check_treasury_key() == []
+    set_all(settings, HSM)
+    assert check_treasury_key() == []
+    for name, value in (
+        {"TREASURY_KEY_FILE": "/etc/treasury.json"} | dict.fromkeys(list(HSM)[:3], "")
+    ).items():
+        set_all(settings, {**HSM, name: value})
+        (finding,) = check_treasury_key()
+        assert (finding.id, name in finding.msg) == ("payouts.E003", True)
 
 
 def manage(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

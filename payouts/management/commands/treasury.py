@@ -1,6 +1,6 @@
-"""`manage.py treasury create|import|show`: the treasury's encrypted key file.
+"""`manage.py treasury create|import|show`: the treasury's key, in an encrypted file or inside an HSM.
 
-Prints the address and nothing else. Password and key come from a file or a prompt, never from an argument:
+Prints the address and nothing else. Password, PIN and key come from a file or a prompt, never from an argument:
 arguments stand in the process list and in the shell's history.
 """
 
@@ -11,24 +11,36 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from payouts.tron.signing import KeyFileError, KeyFileSigner, Secret, keyfile
+from payouts import treasury_key
+from payouts.tron.signing import HsmSigner, KeyFileError, KeyFileSigner, Secret, SigningError, keyfile
 
 
 class Command(BaseCommand):
-    help = "Make the treasury's encrypted key file, put an existing key into one, or show its address."
+    help = "Make the treasury's key in an encrypted file or an HSM, put an existing one into a file, show the address."
     # A key ceremony happens offline: no database, no broker, no nodes.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        actions.add_parser("create", help="make a new key")
-        importing = actions.add_parser("import", help="take an existing key: 64 hexadecimal digits")
+        creating = _added(actions, "create", "make a new key")
+        importing = _added(actions, "import", "take an existing key: 64 hexadecimal digits")
         importing.add_argument(
             "--key-file", type=Path, help="file that holds the private key; without it, the prompt asks"
         )
-        actions.add_parser("show", help="open the key file and print its address")
+        showing = _added(actions, "show", "open the key and print its address")
+        for action in (creating, showing):
+            action.add_argument(
+                "--pkcs11",
+                action="store_true",
+                help="inside the HSM that TREASURY_PKCS11_MODULE and _TOKEN name",
+            )
+            action.add_argument(
+                "--key", default="", help="the key's label there (default: TREASURY_PKCS11_KEY)"
+            )
+            action.add_argument("--pin-file", type=Path, help="holds the PIN (default: TREASURY_PIN_FILE)")
         for action in actions.choices.values():
             action.add_argument("--file", type=Path, help="the encrypted file (default: TREASURY_KEY_FILE)")
             action.add_argument(
@@ -36,6 +48,9 @@ class Command(BaseCommand):
             )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options.get("pkcs11") or (settings.TREASURY_PKCS11_MODULE and not options["file"]):
+            self.stdout.write(_in_hsm(options))
+            return
         path = options["file"] or _setting("TREASURY_KEY_FILE")
         if path is None:
             raise CommandError("Name the key file: set TREASURY_KEY_FILE or give --file.")
@@ -44,6 +59,28 @@ class Command(BaseCommand):
             self.stdout.write(_ACTIONS[options["action"]](path, password_file, options))
         except KeyFileError as error:
             raise CommandError(error.sentence) from None
+
+
+def _added(actions: Any, name: str, help: str) -> CommandParser:
+    """An action without abbreviations: `--pin 1234` must not be taken for the name of a file, and be shown."""
+    parser: CommandParser = actions.add_parser(name, help=help, allow_abbrev=False)
+    return parser
+
+
+def _in_hsm(options: dict[str, Any]) -> str:
+    if options["action"] == "import":
+        raise CommandError(
+            "A key that was outside isn't put into an HSM: make a new one there, and pay to it."
+        )
+    pin_file = options["pin_file"] or _setting("TREASURY_PIN_FILE")
+    try:
+        place = treasury_key.hsm_place(options["key"])
+        pin = Secret.from_file(pin_file) if pin_file else Secret(getpass.getpass("PIN: "))
+        if options["action"] == "create":
+            return HsmSigner.create(place, pin).address
+        return HsmSigner(place, pin, by_hand=True).address
+    except (SigningError, ImproperlyConfigured) as error:
+        raise CommandError(str(error)) from None
 
 
 def _create(path: Path, password_file: Path | None, options: dict[str, Any]) -> str:

@@ -73,14 +73,18 @@ class SigningDesk:
         """Sign under these caps from now on."""
         self._caps = caps
 
+    def ready(self) -> None:
+        """That the key can be used now. Raises `SigningError`."""
+        self._signer.ready()
+
     def sign(
         self, intents: Sequence[TransferIntent], *, now_ms: int, head_time_ms: int
     ) -> list[Signed | Refused]:
         """An answer for each intent, in order. Times are UTC milliseconds: ours, and the head block's.
 
         An attempt in the journal already is signed again, to the same bytes and without being counted twice:
-        its first signature may have been lost on the way. Raises `JournalError` or `SignatureError`; then no
-        signature of this batch has left.
+        its first signature may have been lost on the way. Raises `JournalError`, `HsmError` or `SignatureError`;
+        then no signature of this batch has left.
         """
         batch = Batch(self._journal, self._caps, now_ms)
         refused: dict[int, Refused] = {}

@@ -19,6 +19,10 @@ class KeyFileError(SigningError):
     """The key file can't be opened or made."""
 
 
+class HsmError(SigningError):
+    """The HSM's key can't be made, opened or used."""
+
+
 class JournalError(SigningError):
     """The journal can't be trusted or written; nothing may be signed until a person has looked."""
 

@@ -25,6 +25,10 @@ class Signer(Protocol):
         """The 65-byte signature r‖s‖v (v 0 or 1, low s) of a txid. Raises `SigningError`."""
         ...
 
+    def ready(self) -> None:
+        """That the key can be used now; asked before anything is promised. Raises `SigningError`."""
+        ...
+
 
 class KeyFileSigner:
     """Signs with a key held in memory. Shows only its address; refuses to be pickled or copied."""
@@ -43,6 +47,9 @@ class KeyFileSigner:
     @property
     def address(self) -> str:
         return self._address
+
+    def ready(self) -> None:
+        """A key in memory always is."""
 
     def sign(self, digest32: bytes) -> bytes:
         """See `Signer.sign`. The signature is checked against the address before it is returned."""

@@ -67,6 +67,9 @@ class OrderSpy:
     def address(self) -> str:
         return self._signer.address
 
+    def ready(self) -> None:
+        self._order.append("ready")
+
     def sign(self, digest32: bytes) -> bytes:
         self._order.append("sign")
         return self._signer.sign(digest32)
