@@ -12,9 +12,14 @@ def main() -> None:
 
         sys.exit(offline.main(sys.argv[2:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lucid_payments.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        # A sentence that names the variable; a traceback would bury it.
+        sys.exit(f"The settings can't be used. {error}")
 
 
 if __name__ == "__main__":

@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "kyc",
     "routers",
     "payouts",
+    "lucid_payments.doctor",
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.sessions",

@@ -1,0 +1,255 @@
+"""Settings, machine, keys and doors: each check finds what it is there for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from kyc import keyring as vault_keys
+from lucid_payments.audit import head_keys
+from lucid_payments.doctor import doors, key_files, machine, setup
+from lucid_payments.doctor.examination import Finding, Verdict
+from lucid_payments.onion import client_keys
+from payouts.tron import addresses
+from tests.harness.environment import TREASURY_ADDRESS
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def told(ask: Callable[[], Iterable[Finding] | None]) -> list[Finding]:
+    return list(ask() or ())
+
+
+def words(ask: Callable[[], Iterable[Finding] | None], verdict: Verdict) -> str:
+    return " ".join(finding.sentence for finding in told(ask) if finding.verdict is verdict)
+
+
+def test_a_setting_that_cant_be_read_is_named_without_a_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "doctor"],
+        cwd=REPOSITORY, env={"LUCID_ENV": "stagign", "PATH": "/usr/bin"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("The settings can't be used. LUCID_ENV: 'stagign' won't do")
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_of_the_system_checks_are_told_with_their_hints(settings: Settings) -> None:
+    settings.TRON_USDT_CONTRACT = "T" * 34
+
+    found = [one for one in told(setup.system_checks) if one.verdict is Verdict.WRONG]
+
+    assert "isn't USDT on devnet. (payouts.E001)" in found[0].sentence
+    assert found[0].do.startswith("Unset it")
+
+
+def test_a_32_bit_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lucid_payments.doctor.machine.struct.calcsize", lambda kind: 4)
+
+    assert "32-bit" in words(machine.architecture, Verdict.WRONG)
+
+
+def test_other_pages_than_tried_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lucid_payments.doctor.machine.resource.getpagesize", lambda: 16_384)
+
+    assert "16 KiB" in words(machine.architecture, Verdict.LOOK)
+
+
+@pytest.mark.parametrize(("kilobytes", "limit"), [(1_900_000, None), (8_000_000, str(2 * machine.GIB))])
+def test_too_little_memory_is_told_of_in_a_container_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kilobytes: int, limit: str | None
+) -> None:
+    (tmp_path / "meminfo").write_text(f"MemTotal:  {kilobytes} kB\nMemFree: 1 kB\n")
+    monkeypatch.setattr(machine, "MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(machine, "CGROUP_LIMIT", tmp_path / "max")
+    if limit:
+        (tmp_path / "max").write_text(limit + "\n")
+
+    assert "GiB of memory" in words(machine.memory, Verdict.LOOK)
+
+
+@pytest.mark.parametrize(
+    ("used", "verdict"), [(50, Verdict.RIGHT), (81, Verdict.LOOK), (90, Verdict.WRONG), (99, Verdict.WRONG)]
+)
+def test_a_disk_that_fills_up_is_told_of_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, used: int, verdict: Verdict
+) -> None:
+    class Usage:
+        total = 100 * machine.GIB
+
+        def __init__(self) -> None:
+            self.used, self.free = used * machine.GIB, (100 - used) * machine.GIB
+
+    monkeypatch.setattr(machine, "STATE", tmp_path)
+    monkeypatch.setattr("lucid_payments.doctor.machine.shutil.disk_usage", lambda folder: Usage())
+
+    assert f"{used} % full" in words(machine.disks, verdict)
+
+
+def test_a_clock_that_was_never_set_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lucid_payments.doctor.machine.time.time", lambda: 1_000_000.0)
+
+    assert "believes it is 1970-01-12" in words(machine.clock, Verdict.WRONG)
+
+
+def test_a_clock_that_nothing_sets_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "HARDWARE_CLOCKS", tmp_path)
+    monkeypatch.setattr(machine, "SYNCHRONIZED", tmp_path / "synchronized")
+    assert "Nothing sets this clock" in words(machine.clock, Verdict.LOOK)
+
+    (tmp_path / "rtc0").mkdir()
+    assert "hardware clock" in words(machine.clock, Verdict.RIGHT)
+
+
+@pytest.fixture
+def keys(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every key file, as it should be."""
+    for name in key_files.PATHS:
+        setattr(settings, name, "")
+    for name in ("SECRET_KEY_FILE", "WEBHOOK_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    for process in ("web", "worker", "signer"):
+        (tmp_path / process).mkdir(mode=0o700)
+    vault_keys.create(tmp_path / "web" / "kyc-keys.json")
+    settings.KYC_KEYS_FILE = str(tmp_path / "web" / "kyc-keys.json")
+    (tmp_path / "worker" / "audit-seal").write_text("x" * 40)
+    (tmp_path / "worker" / "audit-seal").chmod(0o400)
+    settings.AUDIT_SEAL_KEY_FILE = str(tmp_path / "worker" / "audit-seal")
+    head_keys.create(tmp_path / "worker" / "audit-head.pem")
+    settings.AUDIT_HEAD_KEY_FILE = str(tmp_path / "worker" / "audit-head.pem")
+    document = {"address": addresses.to_evm(addresses.decode(TREASURY_ADDRESS)).hex()}
+    (tmp_path / "signer" / "treasury.json").write_text(json.dumps(document))
+    (tmp_path / "signer" / "treasury.json").chmod(0o600)
+    settings.TREASURY_KEY_FILE = str(tmp_path / "signer" / "treasury.json")
+    return tmp_path
+
+
+ASKED_OF_KEYS = (
+    key_files.private_files,
+    key_files.vault_ring,
+    key_files.audit_keys,
+    key_files.token_keys,
+    key_files.treasury_key,
+)
+
+
+@pytest.mark.usefixtures("keys")
+def test_keys_as_they_should_be_are_right() -> None:
+    found = [finding for ask in ASKED_OF_KEYS for finding in told(ask)]
+
+    assert {finding.verdict for finding in found} == {Verdict.RIGHT}
+    assert len(found) == 5
+
+
+@pytest.mark.parametrize("mode", [0o440, 0o404, 0o420])
+def test_a_key_that_others_may_read_is_wrong(keys: Path, mode: int) -> None:
+    (keys / "worker" / "audit-seal").chmod(mode)
+
+    assert f"mode {mode:04o}" in words(key_files.private_files, Verdict.WRONG)
+
+
+def test_a_key_that_is_missing_is_wrong_and_a_journal_isnt(keys: Path, settings: Settings) -> None:
+    settings.SIGNER_JOURNAL_FILE = str(keys / "signer" / "journal")
+    assert words(key_files.private_files, Verdict.WRONG) == ""
+
+    (keys / "worker" / "audit-seal").unlink()
+    assert "AUDIT_SEAL_KEY_FILE" in words(key_files.private_files, Verdict.WRONG)
+
+
+def test_a_secret_of_the_environment_is_looked_at(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (keys / "secret").write_text("x")
+    (keys / "secret").chmod(0o644)
+    monkeypatch.setenv("SECRET_KEY_FILE", str(keys / "secret"))
+
+    assert "SECRET_KEY_FILE" in words(key_files.private_files, Verdict.WRONG)
+
+
+def test_two_rings_of_personal_data_are_found_out(keys: Path) -> None:
+    vault_keys.create(keys / "worker" / "kyc-keys.json")
+
+    assert "has other keys than" in words(key_files.vault_ring, Verdict.WRONG)
+
+
+def test_a_seal_key_that_is_too_short_is_wrong(keys: Path) -> None:
+    (keys / "worker" / "audit-seal").chmod(0o600)
+    (keys / "worker" / "audit-seal").write_text("short")
+
+    assert "fewer than 32 bytes" in words(key_files.audit_keys, Verdict.WRONG)
+
+
+def test_a_head_key_without_its_public_half_is_wrong(keys: Path) -> None:
+    (keys / "worker" / "audit-head.pem.pub").write_text("")
+
+    assert "nobody could verify" in words(key_files.audit_keys, Verdict.WRONG)
+
+
+def test_a_ring_of_token_keys_that_isnt_there_is_wrong(keys: Path, settings: Settings) -> None:
+    settings.JWT_KEYS_DIR = str(keys / "jwt")
+
+    assert "JWT_KEYS_DIR" in words(key_files.token_keys, Verdict.WRONG)
+
+
+def test_a_treasury_key_of_another_address_is_wrong(keys: Path, settings: Settings) -> None:
+    settings.TREASURY_ADDRESS = "TT6hpaVfSMZPmWKq2EfGHaSsGHSgBnCqJ9"
+
+    assert "isn't that of TREASURY_ADDRESS" in words(key_files.treasury_key, Verdict.WRONG)
+
+
+def test_tor_that_doesnt_answer_is_wrong_and_the_signer_doesnt_ask(settings: Settings) -> None:
+    settings.TOR_PROXY = "socks5h://127.0.0.1:1"
+    settings.SIGNER_JOURNAL_FILE = ""
+    assert "nothing is paid" in words(doors.tor, Verdict.WRONG)
+
+    settings.SIGNER_JOURNAL_FILE = "/somewhere"
+    assert told(doors.tor) == []
+
+
+@pytest.fixture
+def onions(tmp_path: Path, settings: Settings) -> Path:
+    settings.ONION_FOLDER = str(tmp_path)
+    settings.ALLOWED_HOSTS = ["api.onion", "admin.onion"]
+    for name in ("api", "admin"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "hostname").write_text(f"{name}.onion\n")
+    (tmp_path / "admin" / "authorized_clients").mkdir()
+    line = client_keys.generate().public_line
+    (tmp_path / "admin" / "authorized_clients" / "dummy.auth").write_text(line)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("onions")
+def test_onion_services_as_they_should_be_are_right() -> None:
+    assert words(doors.onions, Verdict.RIGHT) == "api: api.onion. admin: admin.onion, fenced, for 0 clients."
+
+
+def _unfence(folder: Path, settings: Settings) -> None:
+    (folder / "admin" / "authorized_clients" / "dummy.auth").unlink()
+
+
+def _unnamed(folder: Path, settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = ["admin.onion"]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "sentence"), [(_unfence, "open to everybody"), (_unnamed, "doesn't name api.onion")]
+)
+def test_an_onion_service_that_isnt_as_it_should_be_is_wrong(
+    onions: Path, settings: Settings, break_it: Callable[[Path, Any], None], sentence: str
+) -> None:
+    break_it(onions, settings)
+
+    assert sentence in words(doors.onions, Verdict.WRONG)
+
+
+def test_an_onion_service_without_an_address_is_told_of(onions: Path) -> None:
+    (onions / "api" / "hostname").unlink()
+
+    assert "api has no address yet" in words(doors.onions, Verdict.LOOK)
