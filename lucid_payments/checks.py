@@ -6,12 +6,15 @@ money: their clock can be stepped. `require_sound_settings` keeps web and worker
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
+
+from lucid_payments import outgoing
 
 STAGING_NETWORKS = ("shasta", "nile")
 SHORTEST_SECRET = 50
@@ -36,6 +39,7 @@ def check_environment(app_configs: Sequence[Any] | None = None, **kwargs: Any) -
             _network,
             _nodes,
             _tor,
+            _mail,
             _gateway,
             _limits,
             _secrets,
@@ -95,12 +99,45 @@ def _nodes() -> Finding:
 
 
 def _tor() -> Finding:
-    if not settings.TOR_PROXY:
+    wrong = outgoing.wrong_with(settings.TOR_PROXY)
+    if wrong:
         yield Error(
-            "Outgoing calls don't go through Tor.",
+            f"TOR_PROXY: {wrong}",
             hint="Set TOR_PROXY=socks5h://127.0.0.1:9050 (socks5h: names are resolved by Tor).",
             id="lucid.E003",
         )
+    for node in settings.TRON_NODES:
+        own = str(node.get("proxy", "")) if isinstance(node, dict) else ""
+        if own and (wrong := outgoing.wrong_with(own)):
+            yield Error(
+                f"TRON_NODES, {node.get('name')}: {wrong}",
+                hint="Leave its proxy out, so that TOR_PROXY counts, or name another socks5h:// port of Tor.",
+                id="lucid.E003",
+            )
+
+
+def _mail() -> Finding:
+    onion = settings.EMAIL_HOST.endswith(".onion")
+    if settings.EMAIL_HOST and not (settings.EMAIL_USE_TLS or onion):
+        yield Error(
+            f"Mail to {settings.EMAIL_HOST} leaves Tor unencrypted, and so does the account's password.",
+            hint="Unset EMAIL_USE_TLS, or use a mail server with an onion address.",
+            id="lucid.E041",
+        )
+    if settings.EMAIL_HOST and _is_address(settings.EMAIL_HOST):
+        yield Error(
+            f"EMAIL_HOST={settings.EMAIL_HOST} is an address: Tor's port takes names alone.",
+            hint="Give the mail server's name or onion address.",
+            id="lucid.E041",
+        )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True
 
 
 def _gateway() -> Finding:

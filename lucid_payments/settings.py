@@ -487,12 +487,13 @@ LOGGING = logs.configuration(LOG_LEVEL, as_json=IS_LIVE)
 # What every admin page says about where one is; production says nothing.
 BANNER = env.text("BANNER", BANNERS[LUCID_ENV])
 # Mail that tells people that something waits for them; without a server none is sent.
+EMAIL_BACKEND = "lucid_payments.outgoing_mail.TorEmailBackend"
 EMAIL_HOST = env.text("EMAIL_HOST", "")
 EMAIL_PORT = env.integer("EMAIL_PORT", 587, minimum=1, maximum=65_535)
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env.boolean("EMAIL_USE_TLS", True)
-EMAIL_TIMEOUT = 10
+EMAIL_TIMEOUT = 30  # seconds: a circuit is made first
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "lucid-payments@localhost")
 # Where demo and test look at each of the fault seam's points for an order (`seam`); refused elsewhere.
 FAULT_POINTS_FOLDER = env.text("FAULT_POINTS_FOLDER", "")

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from lucid_payments import clock
+from lucid_payments import clock, outgoing
 from payouts.metrics import observe_node_call
 from payouts.models.chain import ChainState
 from payouts.tron.answers import BlockHeader
@@ -71,10 +71,11 @@ def _config(entry: Any) -> NodeConfig:
         )
     options = dict(entry)
     key_file = options.pop("api_key_file", "")
-    options.setdefault("proxy", settings.TOR_PROXY)
     try:
+        # An empty proxy of its own is TOR_PROXY, too: no node is asked around Tor.
+        options["proxy"] = outgoing.proxy(f"node-{entry['name']}", at=str(options.get("proxy", "")))
         return NodeConfig(**options, api_key=Path(key_file).read_text().strip() if key_file else "")
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, outgoing.NoWayOut) as error:
         raise ImproperlyConfigured(f"TRON_NODES, {entry['name']}: {error}") from None
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from kyc.screening import freshness
-from lucid_payments import clock
+from lucid_payments import clock, outgoing
 from lucid_payments.money import format_usdt
 from payouts import alarms, gates, ledger
 from payouts.models.chain import Alarm, ChainState
@@ -24,12 +24,13 @@ CHAIN_STANDS: Final = "chain_stands"
 LOW_USDT: Final = "treasury_usdt_low"
 LOW_TRX: Final = "treasury_trx_low"
 LIST_AGEING: Final = "list_ageing"
+TOR_AWAY: Final = "tor_away"
 
 _FUNDS: Final = {
     HoldReason.TREASURY_USDT: "The treasury has too little USDT for payouts that are due: top it up.",
     HoldReason.TREASURY_TRX: "The treasury has too little TRX for the fees of payouts that are due: top it up.",
 }
-_KINDS: Final = frozenset({*gates.ALARMING, *_FUNDS, CHAIN_STANDS, LOW_USDT, LOW_TRX, LIST_AGEING})
+_KINDS: Final = frozenset({*gates.ALARMING, *_FUNDS, CHAIN_STANDS, LOW_USDT, LOW_TRX, LIST_AGEING, TOR_AWAY})
 
 
 def tell(state: ChainState, now: datetime, *, just_back: bool = False) -> None:
@@ -37,7 +38,7 @@ def tell(state: ChainState, now: datetime, *, just_back: bool = False) -> None:
 
     `just_back`: who looks was away itself, so that a silent signer may be about to start too.
     """
-    causes = {**gates.shut(state, now), **_chain(state), **_funds(state), **_lists(now), **_held()}
+    causes = {**gates.shut(state, now), **_chain(state), **_funds(state), **_lists(now), **_held(), **_tor()}
     raised = set(Alarm.objects.filter(kind__in=_KINDS, cleared_at=None).values_list("kind", flat=True))
     for kind in causes.keys() - raised:
         if not (just_back and kind == HoldReason.SIGNER):
@@ -55,6 +56,16 @@ def _chain(state: ChainState) -> dict[str, str]:
     return {
         CHAIN_STANDS: f"The network's final block stands at {state.solid_number}, of {since:%Y-%m-%d %H:%M:%S} UTC:"
         " nothing can be confirmed or declared dead until it moves."
+    }
+
+
+def _tor() -> dict[str, str]:
+    """Asked of Tor's port itself: all nodes failing may be Tor's doing, or theirs."""
+    if outgoing.is_open():
+        return {}
+    return {
+        TOR_AWAY: "Tor doesn't answer: no node is read, nothing is sent, and nothing goes out another way. Payouts wait"
+        " and go on by themselves; start tor, and the forwarder where there is one."
     }
 
 

@@ -20,7 +20,7 @@ from kyc.models import ListState, ListVersion
 from kyc.screening import files, sources, staging
 from kyc.screening.files import FileRefused
 from kyc.screening.sources import ListSource
-from lucid_payments import clock
+from lucid_payments import clock, outgoing
 from lucid_payments.locks import AdvisoryLock, only_one
 
 log = logging.getLogger(__name__)
@@ -74,13 +74,7 @@ def fetch(source: ListSource) -> ListVersion:
 
 def _download(source: ListSource, file: IO[bytes]) -> date:
     """Write the file; answers the day it was published, as far as its server tells."""
-    # A name of its own gives it a circuit of its own.
-    pool = SOCKSProxyManager(
-        settings.TOR_PROXY,
-        username=f"list-{source.name}",
-        password="list",  # noqa: S106 - Tor takes any
-        timeout=TIMEOUT,
-    )
+    pool = SOCKSProxyManager(outgoing.proxy(f"list-{source.name}"), timeout=TIMEOUT)
     try:
         answer = pool.request(
             "GET", source.url, preload_content=False, redirect=False, retries=False,

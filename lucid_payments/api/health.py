@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
@@ -13,6 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from lucid_payments import outgoing
 from lucid_payments.accounts.authentication import OptionalTokenAuthentication
 from lucid_payments.accounts.models import User
 from lucid_payments.api import error_shape, errors, health_schema
@@ -140,12 +139,7 @@ def _broker() -> str:
 
 
 def tor_status() -> str:
-    """Whether Tor's SOCKS port takes connections; `disabled` where nothing goes through Tor."""
+    """Whether Tor itself answers at its SOCKS port; `disabled` where nothing goes through Tor."""
     if not settings.TOR_PROXY:
         return DISABLED
-    proxy = urlsplit(settings.TOR_PROXY)
-    try:
-        socket.create_connection((proxy.hostname, proxy.port or 9050), timeout=TIMEOUT_SECONDS).close()
-    except OSError:
-        return UNHEALTHY
-    return HEALTHY
+    return HEALTHY if outgoing.is_open() else UNHEALTHY

@@ -22,6 +22,7 @@ from django.db.models import QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
+from lucid_payments import outgoing
 from lucid_payments.accounts.roles import Role
 from lucid_payments.api import json_format
 from lucid_payments.events import feed, signatures, targets, webhooks
@@ -96,7 +97,12 @@ def hand_out() -> int:
 
 
 def deliver_due() -> int:
-    """Send what is due, for as long as one turn takes; how many requests went out."""
+    """Send what is due, for as long as one turn takes; how many requests went out.
+
+    While Tor is away nothing is tried, and no try is used up: it says nothing of a receiver.
+    """
+    if not outgoing.is_open():
+        return 0
     sent, pool, started = 0, targets.pool(), time.monotonic()
     while (not sent or time.monotonic() - started < TURN_SECONDS) and (taken := _take()):
         with ThreadPoolExecutor(len(taken), thread_name_prefix="webhook") as threads:

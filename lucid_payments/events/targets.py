@@ -24,6 +24,8 @@ from urllib3.contrib.socks import (
     SOCKSProxyManager,
 )
 
+from lucid_payments import outgoing
+
 MAX_LENGTH: Final = 500
 CONNECT_SECONDS: Final = 10.0
 # RFC 4291 and RFC 6052.
@@ -121,10 +123,14 @@ def time_limit() -> Iterator[TimeLimit]:
 
 
 def pool() -> urllib3.PoolManager:
-    """What makes the requests: through Tor, which resolves names, where it is configured; else to checked addresses."""
+    """What makes the requests: through Tor, which resolves names, where it is configured; else to checked addresses.
+
+    Through Tor no address can be checked when connecting, and needn't be: Tor and its exits refuse private ones.
+    Raises NoWayOut.
+    """
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=CONNECT_SECONDS)
-    if settings.TOR_PROXY:
-        manager: urllib3.PoolManager = SOCKSProxyManager(settings.TOR_PROXY, timeout=timeout)
+    if proxy := outgoing.proxy("webhooks"):
+        manager: urllib3.PoolManager = SOCKSProxyManager(proxy, timeout=timeout)
         manager.pool_classes_by_scheme = {"http": _TorPool, "https": _SecureTorPool}
         return manager
     manager = urllib3.PoolManager(timeout=timeout)

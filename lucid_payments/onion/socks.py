@@ -31,7 +31,7 @@ _REPLIES: Final = {
 
 
 def answers(proxy: str, seconds: float = 1.0) -> bool:
-    """Whether a SOCKS server, and not just an open port, is at `proxy` (`socks5h://host:port`)."""
+    """Whether a SOCKS server, and not just an open port, is at `proxy`: `socks5h://host:port`, or `unix:/path`."""
     try:
         with _greeted(proxy, seconds):
             return True
@@ -53,12 +53,25 @@ def reach(proxy: str, host: str, port: int = 80, seconds: float = 60.0) -> Reach
 
 def _greeted(proxy: str, seconds: float) -> socket.socket:
     """A connection whose greeting was answered. Raises OSError."""
-    where = urlsplit(proxy)
-    connected = socket.create_connection((where.hostname or "", where.port or 9050), timeout=seconds)
+    connected = _connected(proxy, seconds)
     try:
         connected.sendall(_NO_AUTHENTICATION)
         if _exactly(connected, 2) != b"\x05\x00":
             raise OSError("this is no SOCKS server")
+    except BaseException:
+        connected.close()
+        raise
+    return connected
+
+
+def _connected(proxy: str, seconds: float) -> socket.socket:
+    where = urlsplit(proxy)
+    if where.scheme != "unix":
+        return socket.create_connection((where.hostname or "", where.port or 9050), timeout=seconds)
+    connected = socket.socket(socket.AF_UNIX)
+    try:
+        connected.settimeout(seconds)
+        connected.connect(where.path)
     except BaseException:
         connected.close()
         raise

@@ -30,6 +30,7 @@ NAMES = {
     "unknown_transfer": "Unknown outgoing transfer",
     "list_ageing": "Sanctions list gets old",
     "heartbeat_unsent": "The heartbeat isn't taken outside",
+    "tor_away": "Tor is away",
 }
 
 

@@ -43,8 +43,8 @@ _CHUNK: Final = 64 * 1024
 class NodeConfig:
     """Where one node is and who runs it. `timeout` in seconds; `rate` in requests a second, 0 for no limit.
 
-    `solid_url` is the root that serves `walletsolidity/`, if it isn't `url`'s. `proxy` must be `socks5h://`
-    (or an HTTP proxy): plain `socks5://` would resolve the node's name outside Tor. Raises ValueError.
+    `solid_url` is the root that serves `walletsolidity/`, if it isn't `url`'s. `proxy` must be `socks5h://`:
+    plain `socks5://` would resolve the node's name outside Tor. Raises ValueError.
     """
 
     name: str
@@ -64,7 +64,7 @@ class NodeConfig:
                 raise ValueError(f"Node {self.name}: the address must be an http or https URL.")
         if not self.url:
             raise ValueError(f"Node {self.name} needs an address.")
-        if self.proxy and urlsplit(self.proxy).scheme not in ("socks5h", "http", "https"):
+        if self.proxy and urlsplit(self.proxy).scheme != "socks5h":
             raise ValueError(f"Node {self.name}: the proxy must be socks5h:// so that names go through it.")
         if self.timeout <= 0 or self.rate < 0:
             raise ValueError(f"Node {self.name}: the time-out must be positive and the rate not negative.")

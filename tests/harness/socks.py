@@ -22,6 +22,8 @@ class Proxy:
     asked: list[tuple[int, str]] = field(default_factory=list)
     # Beginnings of requests: the first one to each arrives and is answered, and its answer gets lost.
     lose: list[bytes] = field(default_factory=list)
+    # As of a mail server: then no request is waited for, and none can be lost.
+    server_speaks_first: bool = False
 
     def loses(self, request: bytes) -> bool:
         found = next((beginning for beginning in self.lose if request.startswith(beginning)), None)
@@ -63,7 +65,7 @@ def _serve(proxy: Proxy, client: Any) -> None:
     proxy.asked.append((kind, host.decode() if kind == DOMAIN_NAME else host.hex()))
     # The bound address as a name, which is the longest of the forms to read past.
     client.wfile.write(b"\x05\x00\x00\x03\x05proxy\x00\x00")
-    request = client.rfile.read1(65_536)
+    request = b"" if proxy.server_speaks_first else client.rfile.read1(65_536)
     with socket.create_connection(proxy.target) as onward:
         onward.sendall(request)
         asking = threading.Thread(target=_pump, args=(client.rfile, onward), daemon=True)

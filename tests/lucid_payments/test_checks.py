@@ -66,6 +66,15 @@ def test_good_settings_have_no_finding(values: dict[str, Any], settings: Any) ->
         ("TRON_NODES", [{**node, "operator": ""} for node in GOOD_NODES], "lucid.E002"),
         ("TRON_NODES", ["https://one.example"], "lucid.E002"),
         ("TOR_PROXY", "", "lucid.E003"),
+        ("TOR_PROXY", "socks5h://tor:9050", "lucid.E003"),
+        ("TOR_PROXY", "socks5h://localhost:9050", "lucid.E003"),
+        ("TOR_PROXY", "socks5h://127.0.0.1", "lucid.E003"),
+        ("TOR_PROXY", "socks5h://me@127.0.0.1:9050", "lucid.E003"),
+        ("TOR_PROXY", "socks5h://9.9.9.9:9050", "lucid.E003"),
+        ("TRON_NODES", [*GOOD_NODES, {**GOOD_NODES[0], "proxy": "http://127.0.0.1:8118"}], "lucid.E003"),
+        ("TRON_NODES", [*GOOD_NODES, {**GOOD_NODES[0], "proxy": "socks5://127.0.0.1:9050"}], "lucid.E003"),
+        ("EMAIL_HOST", "127.0.0.1", "lucid.E041"),
+        ("EMAIL_HOST", "localhost", "lucid.E041"),
         ("GATEWAY_TOKEN", "", "lucid.E004"),
         ("GATEWAY_TOKEN", "short", "lucid.E004"),
         ("CIRCUIT_BREAKER_DAILY_LIMIT", 1_000_000_000, "lucid.E005"),
@@ -95,6 +104,13 @@ def test_one_broken_thing_is_found_with_a_hint(
     assert all(finding.hint and finding.is_serious() for finding in findings)
     with pytest.raises(ImproperlyConfigured, match=id_):
         require_sound_settings()
+
+
+def test_mail_without_tls_leaves_tor_for_an_onion_service_alone(settings: Any) -> None:
+    set_all(settings, {**PRODUCTION_SETTINGS, "EMAIL_HOST": "mail.example", "EMAIL_USE_TLS": False})
+    assert [finding.id for finding in check_environment()] == ["lucid.E041"]
+    settings.EMAIL_HOST = "a" * 56 + ".onion"
+    assert check_environment() == []
 
 
 def test_workers_that_count_each_for_itself_are_warned_of(settings: Any) -> None:

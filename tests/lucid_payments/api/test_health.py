@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,7 @@ from payouts.models import ChainState
 from routers import killswitch
 from routers.models import LimitWindow
 from tests.api_client import TIME, Answer, ApiClient
+from tests.harness.socks import socks_proxy
 
 
 def chain_is_read(head: int = 1234) -> None:
@@ -102,6 +104,13 @@ def test_without_tor_the_service_is_degraded(db: None, settings: Settings) -> No
     chain_is_read()
     settings.TOR_PROXY = "socks5h://127.0.0.1:1"
     degraded_by(ApiClient().get("/health"), "tor")
+    with socks_proxy(("127.0.0.1", 1)) as proxy:
+        settings.TOR_PROXY = f"socks5h://{proxy.address}"
+        assert ApiClient().get("/health").body["checks"]["tor"] == {"status": "healthy"}
+    # An open port that says nothing, such as a tor that is stopped, isn't Tor.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.TOR_PROXY = f"socks5h://127.0.0.1:{silent.getsockname()[1]}"
+        degraded_by(ApiClient().get("/health"), "tor")
 
 
 def test_without_the_broker_the_service_is_degraded(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

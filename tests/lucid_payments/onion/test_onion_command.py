@@ -38,6 +38,14 @@ def state(tmp_path: Path, settings: Settings) -> Path:
     return tmp_path / "tor"
 
 
+@pytest.fixture(autouse=True)
+def tor(settings: Settings) -> Iterator[None]:
+    """A tor that answers."""
+    with socks_proxy(("127.0.0.1", 1)) as proxy:
+        settings.TOR_PROXY = f"socks5h://{proxy.address}"
+        yield
+
+
 def run(*arguments: str) -> str:
     out = StringIO()
     call_command("onion", *arguments, stdout=out)
@@ -189,10 +197,9 @@ def tor_metrics(settings: Settings) -> Iterator[None]:
 
 
 def test_status_asks_tor_itself(state: Path, db: None, settings: Settings, tor_metrics: None) -> None:
-    with socks_proxy(("127.0.0.1", 1)) as proxy:
-        settings.TOR_PROXY = f"socks5h://{proxy.address}"
-        told = run("status")
-    assert "tor's SOCKS port: answers" in told
+    told = run("status")
+    assert f"tor, at {settings.TOR_PROXY}: answers" in told
     assert f"proof of work, {ADDRESS}: clients are asked for effort 12: a flood" in told
+    settings.TOR_PROXY = "socks5h://127.0.0.1:1"
     with pytest.raises(CommandError, match="doesn't answer"):
         run("status")

@@ -19,6 +19,8 @@ from lucid_payments.private_files import PRIVATE_FILE
 
 RELOAD = "tor reads it when it is reloaded (systemctl reload lucid-tor; kill -HUP elsewhere)."
 RESTART = "Now restart tor (systemctl restart lucid-tor): until then whoever is, or was lately, connected can go on."
+# Where the shipped torrc has it: root on the machine itself needs no forwarder.
+SOCKET = "/run/lucid/tor/socks.sock"
 ONCE = "Give it to this person alone, by a safe way: it is shown once and kept nowhere. docs/first-login.md goes along."
 
 
@@ -34,6 +36,7 @@ class Command(BaseCommand):
         status = acts.add_parser(
             "status", help="addresses, fences, clients, tor; ends with 1 when something is wrong"
         )
+        status.add_argument("--socket", default=SOCKET, help=f"tor's own socket, used where it is ({SOCKET})")
         status.add_argument(
             "--reach", action="store_true", help="also try each address through tor (up to a minute)"
         )
@@ -55,7 +58,7 @@ class Command(BaseCommand):
         try:
             match options["act"], options.get("what"):
                 case "status", _:
-                    self._status(reach=options["reach"])
+                    self._status(_tor_at(options["socket"]), reach=options["reach"])
                 case "fence", _:
                     self._fence(services.service(options["service"]))
                 case "client", "list":
@@ -67,13 +70,17 @@ class Command(BaseCommand):
         except OnionRefused as refused:
             raise CommandError(str(refused)) from None
 
-    def _status(self, *, reach: bool) -> None:
-        wrong = [sentence for service in services.every() for sentence in self._tell(service, reach=reach)]
-        wrong += self._tell_tor()
+    def _status(self, tor: str, *, reach: bool) -> None:
+        wrong = []
+        for service in services.every():
+            wrong += self._tell(service)
+            if reach and service.address():
+                wrong += self._tell_reach(service, tor)
+        wrong += self._tell_tor(tor)
         if wrong:
             raise CommandError("\n".join(wrong))
 
-    def _tell(self, service: OnionService, *, reach: bool) -> list[str]:
+    def _tell(self, service: OnionService) -> list[str]:
         """One service's line; answers what is wrong with it."""
         address, wrong = service.address(), []
         self.stdout.write(f"{service.name}: {address or 'no address yet'}")
@@ -87,29 +94,22 @@ class Command(BaseCommand):
                 wrong.append(f"{service.name}: run `manage.py onion fence {service.name}`, then restart tor.")
         if not address:
             wrong.append(f"{service.name} has no address: start tor (deploy/tor/start).")
-        elif reach:
-            wrong += self._tell_reach(service, address)
         return wrong
 
-    def _tell_reach(self, service: OnionService, address: str) -> list[str]:
-        if not settings.TOR_PROXY:
-            return ["TOR_PROXY isn't set: nothing can be tried through tor."]
-        found = socks.reach(settings.TOR_PROXY, address)
+    def _tell_reach(self, service: OnionService, tor: str) -> list[str]:
+        found = socks.reach(tor, service.address()) if tor else Reach.NOT_REACHED
         self.stdout.write(f"  through tor, without a key: {found.value}")
         right = Reach.KEY_MISSING if service.is_fenced else Reach.REACHED
         return [] if found is right else [f"{service.name}: through tor it should be: {right.value}."]
 
-    def _tell_tor(self) -> list[str]:
-        wrong = []
-        if settings.TOR_PROXY:
-            answers = socks.answers(settings.TOR_PROXY)
-            self.stdout.write(f"tor's SOCKS port: {'answers' if answers else 'DOES NOT ANSWER'}")
-            if not answers:
-                wrong.append(
-                    "tor's SOCKS port doesn't answer: is tor running, and the forwarder where one is needed?"
-                )
-        else:
-            self.stdout.write("tor's SOCKS port: TOR_PROXY isn't set")
+    def _tell_tor(self, tor: str) -> list[str]:
+        answers = bool(tor) and socks.answers(tor)
+        self.stdout.write(
+            f"tor, at {tor or 'no port: TOR_PROXY is not set'}: {'answers' if answers else 'NO ANSWER'}"
+        )
+        wrong = (
+            [] if answers else ["tor doesn't answer: is it running, and the forwarder where one is needed?"]
+        )
         efforts = metrics.suggested_efforts()
         if efforts is None:
             self.stdout.write("proof of work: unknown (no metrics of tor on this machine)")
@@ -157,6 +157,11 @@ class Command(BaseCommand):
             log.record("onion_client.removed", actor=_actor(options), details=_details(service, options))
             service.remove(options["name"])
         self.stdout.write(f"{options['name']} is removed from {service.name}. {RESTART}")
+
+
+def _tor_at(socket: str) -> str:
+    """tor's socket where it is on this machine; else the port of the settings, which may be empty."""
+    return f"unix:{socket}" if Path(socket).is_socket() else str(settings.TOR_PROXY)
 
 
 def _of_service(parser: Any) -> None:
