@@ -21,9 +21,14 @@ from payouts.models.cases import UnknownTransfer
 from payouts.models.chain import ChainState, OrphanSignature, OrphanState, SignerState
 from payouts.models.payout import Payout, PayoutStatus
 from payouts.tron.signing.journal import GENESIS, Entry, Journal
+from routers import killswitch
 
 log = logging.getLogger(__name__)
 ALARM = "signer_locked"
+# What a restore writes in the journal's place (`deploy.backup.server`): no journal has it.
+RESTORED = "restored"
+# The lock's end is unknown until the chain has been read once.
+UNTIL_THE_CHAIN_IS_READ = 0
 
 # Signs a journalled intent's bytes again: another signature, it may be, but the same txid, which is paid once.
 Resign = Callable[[Entry], bytes]
@@ -40,10 +45,26 @@ def compare(journal: Journal, resign: Resign) -> None:
     """
     row = SignerState.objects.select_for_update().get(pk=1)
     _compare_lines(row, journal, resign)
-    if row.journal_place not in ("", journal.place):
+    if row.journal_place == RESTORED:
+        _after_restore(row)
+    elif row.journal_place not in ("", journal.place):
         _lock(row, "it was started with another journal file: on another machine, or as a second copy")
     if row.journal_place != journal.place:
         SignerState.objects.filter(pk=1).update(journal_place=journal.place)
+
+
+def _after_restore(row: SignerState) -> None:
+    """Locked, whatever the journal looks like, and whatever lock was standing at the moment restored to.
+
+    Until when is reckoned by the chain: the clock of a machine that was just set up may be as wrong as can be. What
+    people decided after that moment is lost with it, a pulled kill switch too, so they look before anything goes out.
+    """
+    _lock(row, "its database was restored from a backup")
+    SignerState.objects.filter(pk=1).update(locked_until_ms=UNTIL_THE_CHAIN_IS_READ)
+    killswitch.pull(
+        actor=None,
+        reason="The database was restored from a backup: what was decided since then, this switch too, is lost.",
+    )
 
 
 def _compare_lines(row: SignerState, journal: Journal, resign: Resign) -> None:
@@ -81,9 +102,16 @@ def ours(txids: Collection[str]) -> set[str]:
 
 
 def suspects() -> set[tuple[str, int]]:
-    """Recipient and amount (base units) of signatures that paid, or may, without a payout of ours to show for it."""
+    """Recipient and amount (base units) of what paid, or may, without a payout of ours to show for it: signatures
+    that the database lost, and transfers that two people booked because the journal had lost them, too."""
     rows = OrphanSignature.objects.filter(state__in=(OrphanState.OPEN, OrphanState.PAID))
-    return set(rows.values_list("recipient_address", "amount"))
+    found = set(rows.values_list("recipient_address", "amount"))
+    booked = UnknownTransfer.objects.order_by().values_list("txid", "evidence__facts")
+    for txid, facts in booked:
+        for leaving in facts["unknown"]:
+            if leaving["txid"] == txid:
+                found.update((to, amount) for to, amount in leaving["moved"])
+    return found
 
 
 def resolve(state: ChainState) -> None:
@@ -91,6 +119,9 @@ def resolve(state: ChainState) -> None:
     for orphan in OrphanSignature.objects.filter(state=OrphanState.OPEN):
         verdicts.judge_orphan(orphan, state)
     row = SignerState.objects.get(pk=1)
+    if row.locked_reason and row.locked_until_ms == UNTIL_THE_CHAIN_IS_READ:
+        _reckon(row, state)
+        return
     if not row.locked_reason or row.locked_until_ms > state.solid_time_ms:
         return
     still_open = OrphanSignature.objects.filter(state=OrphanState.OPEN).exists()
@@ -101,6 +132,15 @@ def resolve(state: ChainState) -> None:
         return
     _unlock(row)
     log.warning("the signer is unlocked: all that its journal names has landed or expired")
+
+
+def _reckon(row: SignerState, state: ChainState) -> None:
+    """From the first head that our clock agrees with: nothing was signed later than it, and lives longer."""
+    if state.clock_trips == 0:
+        until = state.head_time_ms + MAXIMUM_AHEAD_MS
+        SignerState.objects.filter(pk=1, locked_until_ms=UNTIL_THE_CHAIN_IS_READ).update(
+            locked_until_ms=until
+        )
 
 
 @commits.atomic("unlock")
