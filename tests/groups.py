@@ -35,6 +35,7 @@ GROUPS = (
     Group("browser", (("chromium", "chromium-browser"),), "chromium"),
     Group("tor", (("tor",),), "tor"),
     Group("haproxy", (("haproxy",),), "haproxy"),
+    Group("age", (("age",),), "age"),
     Group("softhsm", (("softhsm2-util",),), "softhsm2"),
     Group("systemd", (("systemd-analyze",), ("systemd-sysusers",)), "systemd"),
 )
