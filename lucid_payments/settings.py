@@ -189,7 +189,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 50},
     },
-    "forget spent tokens and old failed logins": {
+    "forget what is kept no longer: tokens, sessions, failed logins, first answers, deliveries": {
         "task": "lucid_payments.backoffice.tasks.forget",
         "schedule": 3600.0,
         "options": {"expires": 600},
@@ -223,6 +223,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "payouts.tasks.reconcile",
         "schedule": 300.0,
         "options": {"expires": 240},
+    },
+    "forget what nodes said long ago": {
+        "task": "payouts.tasks.forget",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
     },
     "make the reports that were asked for": {
         "task": "payouts.tasks.make_reports",
@@ -301,6 +306,7 @@ CELERY_TASK_ROUTES = {
     "payouts.tasks.heartbeat": {"queue": "default"},
     "payouts.tasks.reconcile": {"queue": "default"},
     "payouts.tasks.make_reports": {"queue": "default"},
+    "payouts.tasks.forget": {"queue": "default"},
     "payouts.tasks.fold_stats": {"queue": "default"},
     "payouts.tasks.keep_stats": {"queue": "default"},
     "payouts.tasks.follow_nodes": {"queue": "default"},
@@ -328,6 +334,8 @@ SIGNER_HOURLY_CAP = env.usdt("SIGNER_HOURLY_CAP", 1_500_000_000)
 FEE_LIMIT_CAP_TRX = env.integer("FEE_LIMIT_CAP_TRX", 30, minimum=1, maximum=15_000)
 RUNWAY_ALARM_HOURS = env.integer("RUNWAY_ALARM_HOURS", 24, minimum=1, maximum=720)
 REPORT_KEEP_DAYS = env.integer("REPORT_KEEP_DAYS", 30, minimum=1, maximum=3_650)
+# Kept for whoever must look into a payout; nothing is judged by them.
+NODE_ANSWER_KEEP_DAYS = env.integer("NODE_ANSWER_KEEP_DAYS", 90, minimum=30, maximum=3_650)
 RETRY_BASE_SECONDS = env.integer("RETRY_BASE_SECONDS", 60, minimum=1, maximum=86_400)
 
 # --- Tor --------------------------------------------------------------------------------------------------
@@ -396,6 +404,8 @@ PROVIDER_RECORDINGS = env.text("PROVIDER_RECORDINGS", "")
 # --- API --------------------------------------------------------------------------------------------------
 GATEWAY_TOKEN = env.secret("GATEWAY_TOKEN", "")
 CORS_ALLOWED_ORIGINS = env.comma_list("CORS_ALLOWED_ORIGINS", ())
+# Deliveries that have ended, with their tries; the events stay.
+DELIVERY_KEEP_DAYS = env.integer("DELIVERY_KEEP_DAYS", 90, minimum=7, maximum=3_650)
 # What the secrets of webhooks follow from.
 WEBHOOK_KEY = env.secret("WEBHOOK_KEY")
 # For trying webhooks on one's own machine: http, and addresses that aren't public.

@@ -30,6 +30,15 @@ def sign() -> None:
     sign_prepared()
 
 
+@shared_task(name="payouts.tasks.forget")
+def forget() -> None:
+    from payouts.forgetting import forget_answers
+
+    until = time.monotonic() + BUSY_SECONDS
+    while forget_answers() and time.monotonic() < until:
+        continue
+
+
 @shared_task(name="payouts.tasks.follow_nodes")
 def follow_nodes() -> None:
     from payouts.distribution.register import follow_late

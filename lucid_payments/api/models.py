@@ -16,12 +16,16 @@ class IdempotencyRecord(models.Model):
     request = models.CharField(max_length=200, help_text="method and path")
     body_hash = models.CharField(max_length=64, help_text="SHA-256 of the body's bytes")
     status_code = models.PositiveSmallIntegerField()
-    body = models.BinaryField(help_text="the answer, byte for byte")
+    body = models.BinaryField(help_text="the answer, byte for byte; emptied when it is replayed no more")
     subject_id = models.CharField(max_length=100, help_text="the payout or batch that was made")
     created_at = models.DateTimeField(db_default=LucidNow(), editable=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_once_per_user")]
+        # What is still to be emptied.
+        indexes = [
+            models.Index(fields=["created_at"], name="idempotency_with_body", condition=~models.Q(body=b""))
+        ]
 
     def __str__(self) -> str:
         return f"{self.request} {self.key}"

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -30,6 +31,11 @@ def begin(sender: object, request: HttpRequest, user: object, **kwargs: Any) -> 
 def renew(request: HttpRequest) -> None:
     """Let this one session outlive a moment at which all of its user's others end. It keeps its 8 hours."""
     request.session[_OUTLIVED] = timezone.now().timestamp()
+
+
+def forget() -> None:
+    """Drop sessions whose cookie has run out."""
+    SessionStore.clear_expired()
 
 
 def by_itself(view: F) -> F:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from celery import shared_task
 
 from lucid_payments.accounts import attempts, families
-from lucid_payments.api import offences
-from lucid_payments.backoffice import notices, second_person, tokens
+from lucid_payments.api import idempotency, offences
+from lucid_payments.backoffice import notices, second_person, sessions, tokens
+from lucid_payments.events import deliveries
 
 
 @shared_task(queue="default")
@@ -30,3 +31,6 @@ def forget() -> None:
     attempts.forget()
     families.forget()
     offences.forget()
+    sessions.forget()
+    idempotency.forget()
+    deliveries.forget()

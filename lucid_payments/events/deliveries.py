@@ -17,6 +17,7 @@ from datetime import timedelta
 from typing import Final
 
 import urllib3
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet, Window
 from django.db.models.functions import RowNumber
@@ -49,6 +50,7 @@ TURN_SECONDS: Final = 60
 HANDED_OUT_AT_ONCE: Final = 500
 SENT_AT_ONCE: Final = 16
 ANSWER_KEPT: Final = 500
+FORGOTTEN_AT_ONCE: Final = 5_000
 GONE: Final = 410
 
 
@@ -267,3 +269,16 @@ def _disable_after_endless_failures(delivery: WebhookDelivery) -> None:
     endpoint = WebhookEndpoint.objects.select_related("owner").get(pk=delivery.endpoint_id)
     if endpoint.last_success_at is None or endpoint.last_success_at < delivery.created_at:
         webhooks.disable(endpoint, "Nothing got through for days.", actor=None)
+
+
+def forget() -> None:
+    """Delete deliveries that ended DELIVERY_KEEP_DAYS ago, with their tries: the oldest have the lowest numbers, and
+    some thousands go at a time. The events stay.
+    """
+    until = timezone.now() - timedelta(days=settings.DELIVERY_KEEP_DAYS)
+    for state in (DeliveryState.DELIVERED, DeliveryState.FAILED):
+        oldest = WebhookDelivery.objects.filter(state=state).order_by("pk").values_list("pk", "ended_at")
+        old = [number for number, ended_at in oldest[:FORGOTTEN_AT_ONCE] if ended_at and ended_at < until]
+        with transaction.atomic():
+            WebhookTry.objects.filter(delivery__in=old).delete()
+            WebhookDelivery.objects.filter(pk__in=old, state=state).delete()

@@ -114,6 +114,8 @@ class NodeAnswer(models.Model):
     """What a node said to a broadcast; kept for the human who must look, judged by nobody."""
 
     append_only: ClassVar[bool] = True
+    # Old ones of attempts that are over may go; the trigger holds the others.
+    is_forgotten: ClassVar[bool] = True
 
     attempt = models.ForeignKey(Attempt, models.PROTECT, related_name="answers")
     node = models.CharField(max_length=50)

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from lucid_payments import clock
 from lucid_payments.accounts.models import User
+from lucid_payments.api import idempotency
 from lucid_payments.api.models import IdempotencyRecord
 from lucid_payments.audit.models import AuditEntry
 from payouts.intake import create
@@ -44,6 +45,18 @@ def test_the_replay_is_the_first_answer_even_after_the_payout_went_on(api: ApiCl
 def test_the_key_stays_on_the_payout(api: ApiClient) -> None:
     api.post("/payouts", order(), headers=KEY)
     assert Payout.objects.get().idempotency_key == KEY["Idempotency-Key"]
+
+
+def test_an_answer_that_is_replayed_no_more_is_emptied_and_its_key_still_refused(api: ApiClient) -> None:
+    first = api.post("/payouts", order(), headers=KEY).body["payout_id"]
+    clock.shift(timedelta(days=29))
+    api.post("/payouts", order(), headers={"Idempotency-Key": "a younger one"})
+    clock.shift(timedelta(days=31, minutes=1))
+    idempotency.forget()
+    assert [bool(record.body) for record in IdempotencyRecord.objects.order_by("pk")] == [False, True]
+    for _ in range(2):
+        assert api.post("/payouts", order(), headers=KEY).refused(409, "LUCID_ERR_1003")["first_id"] == first
+    assert Payout.objects.count() == 2
 
 
 def test_without_a_key_each_request_is_a_payout(api: ApiClient) -> None:
