@@ -11,6 +11,7 @@ from celery import Celery
 from celery.signals import (
     beat_init,
     before_task_publish,
+    heartbeat_sent,
     task_postrun,
     task_prerun,
     worker_init,
@@ -49,6 +50,20 @@ def say_ready(**kwargs: object) -> None:
     """Tell a supervisor or a container's health check that this process works, by making READY_FILE."""
     if file := os.environ.get("READY_FILE"):
         Path(file).touch()
+
+
+@heartbeat_sent.connect
+def say_still_working(**kwargs: object) -> None:
+    """Touch READY_FILE every few seconds, which a container's health check looks at (`healthcheck`)."""
+    file = os.environ.get("READY_FILE")
+    if file and Path(file).exists():
+        os.utime(file)
+
+
+@beat_init.connect
+def say_that_beat_beats(**kwargs: object) -> None:
+    """Beat has no heartbeat of its own; it publishes every second."""
+    before_task_publish.connect(say_still_working)
 
 
 @before_task_publish.connect

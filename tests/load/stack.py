@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ import psycopg
 from payouts.devnet.client import DevnetControl
 
 ROOT = Path(__file__).resolve().parents[2]
+THE_DEMO = ("lucid_payments.embedded", "start")
 START_SECONDS = 240
 STOP_SECONDS = 30
 # Beside the demo's own 20,000 TRX: 2,000 transfers to new recipients burn 13 TRX each.
@@ -56,9 +57,16 @@ class Stack:
 
 @contextmanager
 def running(
-    port: int, *, latency_ms: int = 20, treasury_sun: int = TREASURY_SUN, **settings: str
+    port: int,
+    *,
+    latency_ms: int = 20,
+    treasury_sun: int = TREASURY_SUN,
+    program: Sequence[str] = THE_DEMO,
+    **settings: str,
 ) -> Iterator[Stack]:
-    """A fresh demo on `port` with these environment settings and this much latency at each node."""
+    """A fresh demo on `port` with these environment settings and this much latency at each node; `program` is the
+    module that runs it, with its arguments.
+    """
     with tempfile.TemporaryDirectory(prefix="lucid-load-") as name:
         folder = Path(name) / "demo"
         inherited = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
@@ -67,7 +75,7 @@ def running(
         }  # fmt: skip
         with open(Path(name) / "log", "w+") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "lucid_payments.embedded", "start"],
+                [sys.executable, "-m", *program],
                 cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
             try:
