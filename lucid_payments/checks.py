@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
-from lucid_payments import outgoing
+from lucid_payments import env, outgoing
 
 STAGING_NETWORKS = ("shasta", "nile")
 SHORTEST_SECRET = 50
@@ -43,6 +43,7 @@ def check_environment(app_configs: Sequence[Any] | None = None, **kwargs: Any) -
             _gateway,
             _limits,
             _secrets,
+            _secrets_in_the_open,
             _debug,
             _tokens,
             _seal,
@@ -168,6 +169,17 @@ def _secrets() -> Finding:
             "SECRET_KEY is a default or too short.",
             hint=f"Set SECRET_KEY_FILE to a file with at least {SHORTEST_SECRET} random characters.",
             id="lucid.E006",
+        )
+
+
+def _secrets_in_the_open() -> Finding:
+    for name in sorted(env.in_the_open()):
+        where = name.lower().replace("_", "-")
+        yield Error(
+            f"{name} stands in the environment, which every child inherits and `systemctl show` prints.",
+            hint=f"Unset {name}. Set {name}_FILE to a file of mode 0400 that its process's user owns, or "
+            f"give it as the systemd credential {where}.",
+            id="lucid.E021",
         )
 
 

@@ -8,7 +8,10 @@ where that value can't be a secret. The rules that all readers share:
 - an empty value is refused, except where the default is itself empty (`""`, `None`, `()`, …): there it
   means the same as the default, because compose files pass `X=` for "not set";
 - `X_FILE` names a file that holds the value, for secrets and for URLs that may hold one. Setting both `X`
-  and `X_FILE` is an error: nobody could say which of them counts.
+  and `X_FILE` is an error: nobody could say which of them counts;
+- without either, the systemd credential `x` counts (`$CREDENTIALS_DIRECTORY/x`, lower case with hyphens);
+- a secret that comes from `X` itself is noted by name: the checks refuse that where real money is paid, since the
+  environment is handed on to every child and shown by `systemctl show`, `docker inspect` and `/proc`.
 """
 
 from __future__ import annotations
@@ -32,10 +35,19 @@ TRUE_WORDS: Final = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS: Final = frozenset({"0", "false", "no", "off"})
 INTEGER_PATTERN: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 MAX_SECRET_BYTES: Final = 64 * 1024
+MAX_SECRET_LINES: Final = 2
 
 
 REQUIRED: Final[Any] = object()
 """Stands for "no default"; typed Any so that a reader without a default returns its plain type."""
+
+
+_in_the_open: set[str] = set()
+
+
+def in_the_open() -> frozenset[str]:
+    """The secrets read so far whose value stood in the environment itself, by name."""
+    return frozenset(_in_the_open)
 
 
 class _Refused(Exception):
@@ -54,10 +66,38 @@ def secret(name: str, default: Default = REQUIRED) -> str | Default:
     """
     raw = _raw(name, with_file=True)
     if raw is None:
-        return _default(name, default, "set it, or point " + name + "_FILE at a file that holds it")
+        return _default(name, default, f"point {name}_FILE at a file that holds it")
     if not raw.strip():
         raise ImproperlyConfigured(f"{name} is empty: a secret must have a value.")
+    if name in os.environ:
+        _in_the_open.add(name)
     return raw
+
+
+def changing_secret(name: str, default: Default = REQUIRED) -> tuple[str | Default, list[str]]:
+    """A secret that is changed while everything runs: the first line of its file, and the second, which is the one
+    before it and still counts (`lucid_payments.secret_files` writes both).
+    """
+    raw = secret(name, default)
+    if not isinstance(raw, str) or not raw:
+        return raw, []
+    lines = raw.splitlines()
+    if len(lines) > MAX_SECRET_LINES or not all(line.strip() for line in lines):
+        raise ImproperlyConfigured(f"{name} is one line, and at most one more with the secret before it.")
+    return lines[0], lines[1:]
+
+
+def secret_file(name: str, default: str = "") -> str:
+    """The path of a file with a secret that its own process alone opens: `X_FILE`, or the systemd credential `x`.
+
+    `X` itself is no setting: a secret there is noted as standing in the open.
+    """
+    secret_name = name.removesuffix("_FILE")
+    if os.environ.get(secret_name):
+        _in_the_open.add(secret_name)
+    given = text(name, "")
+    credential = _credential(secret_name)
+    return given or (str(credential) if credential else default)
 
 
 def boolean(name: str, default: Default = REQUIRED) -> bool | Default:
@@ -131,6 +171,7 @@ def url(
         parts = _split_url(raw)
         if parts is None or parts.scheme not in schemes or not (parts.netloc or parts.path.strip("/")):
             raise _Refused(wanted)
+        _note_password(name, parts)
         return raw
 
     return _read(name, default, parse, with_file=True)
@@ -150,6 +191,7 @@ def database(name: str, default: Default = REQUIRED) -> dict[str, Any] | Default
         dbname = unquote(parts.path.removeprefix("/"))
         if not dbname or not parts.username:
             raise _Refused("a URL with a user and a database, like postgresql://user:password@host:5432/name")
+        _note_password(name, parts)
         host = parts.netloc.rpartition("@")[2]
         if parts.port is not None:
             host = host.rpartition(":")[0]
@@ -228,6 +270,8 @@ def _read(
 def _raw(name: str, *, with_file: bool) -> str | None:
     value = os.environ.get(name)
     file_name = os.environ.get(f"{name}_FILE") if with_file else None
+    if with_file and not file_name and value is None and (credential := _credential(name)) is not None:
+        file_name = str(credential)
     if not file_name:
         return value
     if value is not None:
@@ -243,6 +287,18 @@ def _raw(name: str, *, with_file: bool) -> str | None:
         return content.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise ImproperlyConfigured(f"{name}_FILE: {file_name} isn't UTF-8 text.") from None
+
+
+def _credential(name: str) -> Path | None:
+    """What systemd hands this process for the secret, where it does."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    found = Path(folder) / name.lower().replace("_", "-") if folder else None
+    return found if found is not None and found.is_file() else None
+
+
+def _note_password(name: str, parts: SplitResult) -> None:
+    if name in os.environ and (parts.password or "password" in dict(parse_qsl(parts.query))):
+        _in_the_open.add(name)
 
 
 def _default(name: str, default: Default, advice: str) -> Default:

@@ -28,7 +28,7 @@ BANNERS = {
 }
 
 # --- Django -----------------------------------------------------------------------------------------------
-SECRET_KEY = env.secret("SECRET_KEY")
+SECRET_KEY, SECRET_KEY_FALLBACKS = env.changing_secret("SECRET_KEY")
 DEBUG = env.boolean("DEBUG", False)
 ALLOWED_HOSTS = env.comma_list("ALLOWED_HOSTS", () if IS_LIVE else ("127.0.0.1", "localhost", "testserver"))
 ROOT_URLCONF = "lucid_payments.urls"
@@ -321,13 +321,13 @@ TRON_USDT_CONTRACT = env.text("TRON_USDT_CONTRACT", "")  # the network's own; an
 # Empty only until `manage.py treasury create` has told it; nothing is released or signed without it.
 TREASURY_ADDRESS = env.text("TREASURY_ADDRESS", "")
 # The file's name stands here; the signer alone opens it.
-TREASURY_KEY_FILE = env.text("TREASURY_KEY_FILE", env.text("TRON_PRIVATE_KEY_FILE", ""))
-TREASURY_PASSWORD_FILE = env.text("TREASURY_PASSWORD_FILE", "")
+TREASURY_KEY_FILE = env.secret_file("TREASURY_KEY_FILE", env.secret_file("TRON_PRIVATE_KEY_FILE"))
+TREASURY_PASSWORD_FILE = env.secret_file("TREASURY_PASSWORD_FILE")
 # Instead of the key file: a key inside an HSM. The token by label or serial number, the key by label.
 TREASURY_PKCS11_MODULE = env.text("TREASURY_PKCS11_MODULE", "")
 TREASURY_PKCS11_TOKEN = env.text("TREASURY_PKCS11_TOKEN", "")
 TREASURY_PKCS11_KEY = env.text("TREASURY_PKCS11_KEY", "")
-TREASURY_PIN_FILE = env.text("TREASURY_PIN_FILE", "")
+TREASURY_PIN_FILE = env.secret_file("TREASURY_PIN_FILE")
 SIGNER_JOURNAL_FILE = env.text("SIGNER_JOURNAL_FILE", "")
 SIGNER_DAILY_CAP = env.usdt("SIGNER_DAILY_CAP", 15_000_000_000)
 SIGNER_HOURLY_CAP = env.usdt("SIGNER_HOURLY_CAP", 1_500_000_000)
@@ -402,12 +402,12 @@ TRAVEL_RULE_FROM = env.usdt("TRAVEL_RULE_FROM", 1_000_000_000)
 PROVIDER_RECORDINGS = env.text("PROVIDER_RECORDINGS", "")
 
 # --- API --------------------------------------------------------------------------------------------------
-GATEWAY_TOKEN = env.secret("GATEWAY_TOKEN", "")
+GATEWAY_TOKEN, GATEWAY_TOKENS_BEFORE = env.changing_secret("GATEWAY_TOKEN", "")
 CORS_ALLOWED_ORIGINS = env.comma_list("CORS_ALLOWED_ORIGINS", ())
 # Deliveries that have ended, with their tries; the events stay.
 DELIVERY_KEEP_DAYS = env.integer("DELIVERY_KEEP_DAYS", 90, minimum=7, maximum=3_650)
 # What the secrets of webhooks follow from.
-WEBHOOK_KEY = env.secret("WEBHOOK_KEY")
+WEBHOOK_KEY, WEBHOOK_KEYS_BEFORE = env.changing_secret("WEBHOOK_KEY")
 # For trying webhooks on one's own machine: http, and addresses that aren't public.
 WEBHOOK_PRIVATE_TARGETS = env.boolean("WEBHOOK_PRIVATE_TARGETS", False)
 JWT_KEYS_DIR = env.text("JWT_KEYS_DIR")
@@ -480,7 +480,7 @@ CORS_EXPOSE_HEADERS = [
 
 # --- Operating --------------------------------------------------------------------------------------------
 # Empty: `GET /metrics` is for this machine alone; else whoever shows it as a bearer token may read it.
-METRICS_TOKEN = env.secret("METRICS_TOKEN", "")
+METRICS_TOKEN, METRICS_TOKENS_BEFORE = env.changing_secret("METRICS_TOKEN", "")
 # The library reads it by itself, before anything is counted; it stands here to be checked.
 METRICS_FOLDER = env.path("PROMETHEUS_MULTIPROC_DIR", None, must_exist=True)
 # Folders in which other processes count, each as its own user or in its own container; added to the one above.
@@ -508,7 +508,7 @@ DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "lucid-payments@localhost")
 # Where demo and test look at each of the fault seam's points for an order (`seam`); refused elsewhere.
 FAULT_POINTS_FOLDER = env.text("FAULT_POINTS_FOLDER", "")
 # The key that signs the audit chain's head; empty: no head is signed.
-AUDIT_SEAL_KEY_FILE = env.text("AUDIT_SEAL_KEY_FILE", "")
+AUDIT_SEAL_KEY_FILE = env.secret_file("AUDIT_SEAL_KEY_FILE")
 # The Ed25519 key that signs the head once a day, for publishing; its public half stands beside it (.pub).
 AUDIT_HEAD_KEY_FILE = env.text("AUDIT_HEAD_KEY_FILE", "")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -20,13 +21,18 @@ def renew(user: User) -> list[str]:
     """Ten new codes, as people write them; all earlier ones are void. Call it in a transaction."""
     codes = [_new() for _ in range(COUNT)]
     RecoveryCode.objects.filter(user=user).delete()
-    RecoveryCode.objects.bulk_create(RecoveryCode(user=user, digest=_digest(user, code)) for code in codes)
+    RecoveryCode.objects.bulk_create(
+        RecoveryCode(user=user, digest=_digest(user, code, settings.SECRET_KEY)) for code in codes
+    )
     return codes
 
 
 def use(user: User, code: str) -> bool:
     """Use up `code`; True for one proof alone, however many come at once."""
-    unused = RecoveryCode.objects.filter(user=user, digest=_digest(user, code), used_at=None)
+    digests = [
+        _digest(user, code, secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    ]
+    unused = RecoveryCode.objects.filter(user=user, digest__in=digests, used_at=None)
     return unused.update(used_at=timezone.now()) == 1
 
 
@@ -43,6 +49,6 @@ def _new() -> str:
     return f"{signs[:_GROUP]}-{signs[_GROUP:]}"
 
 
-def _digest(user: User, code: str) -> str:
+def _digest(user: User, code: str, secret: str) -> str:
     plain = code.lower().replace("-", "").replace(" ", "")
-    return salted_hmac(f"recovery code of {user.pk}", plain, algorithm="sha256").hexdigest()
+    return salted_hmac(f"recovery code of {user.pk}", plain, secret=secret, algorithm="sha256").hexdigest()

@@ -99,8 +99,9 @@ def is_internal(request: HttpRequest) -> bool:
     if any(name in request.headers for name in PASSED_ON):
         return False
     if settings.METRICS_TOKEN:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        return hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
+        expected = (settings.METRICS_TOKEN, *settings.METRICS_TOKENS_BEFORE)
+        return any(hmac.compare_digest(given, one.encode()) for one in expected)
     peer = request.META.get("REMOTE_ADDR") or ""
     try:
         return not peer or ipaddress.ip_address(peer).is_loopback

@@ -23,17 +23,22 @@ OVERLAP: Final = timedelta(hours=24)
 
 def secret(endpoint: WebhookEndpoint, version: int | None = None) -> str:
     """The endpoint's secret in the form that Standard Webhooks' libraries take."""
-    return PREFIX + base64.b64encode(_key(endpoint, version or endpoint.secret_version)).decode()
+    key = _key(settings.WEBHOOK_KEY, endpoint, version or endpoint.secret_version)
+    return PREFIX + base64.b64encode(key).decode()
 
 
 def headers(endpoint: WebhookEndpoint, event_id: str, body: bytes, at: datetime) -> dict[str, str]:
-    """`webhook-id`, `webhook-timestamp` (epoch seconds) and `webhook-signature`, of two secrets while one changes."""
+    """`webhook-id`, `webhook-timestamp` (epoch seconds) and `webhook-signature`.
+
+    That is of two secrets while one changes, and of two keys that they follow from while that changes.
+    """
     timestamp = str(int(at.timestamp()))
     versions = [endpoint.secret_version]
     if endpoint.previous_until is not None and at < endpoint.previous_until:
         versions.append(endpoint.secret_version - 1)
     signed = f"{event_id}.{timestamp}.".encode() + body
-    signatures = [_sign(_key(endpoint, version), signed) for version in versions]
+    keys = [settings.WEBHOOK_KEY, *settings.WEBHOOK_KEYS_BEFORE]
+    signatures = [_sign(_key(key, endpoint, version), signed) for key in keys for version in versions]
     return {
         "webhook-id": event_id,
         "webhook-timestamp": timestamp,
@@ -45,6 +50,6 @@ def _sign(key: bytes, content: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
 
 
-def _key(endpoint: WebhookEndpoint, version: int) -> bytes:
+def _key(webhook_key: str, endpoint: WebhookEndpoint, version: int) -> bytes:
     named = f"{endpoint.webhook_id}:{version}".encode()
-    return hmac.new(settings.WEBHOOK_KEY.encode(), named, hashlib.sha256).digest()
+    return hmac.new(webhook_key.encode(), named, hashlib.sha256).digest()

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from lucid_payments import env
 from lucid_payments.checks import check_environment, require_sound_settings
 from payouts.checks import check_contract, check_treasury, check_treasury_key
 from payouts.tron.networks import NETWORKS
-from tests.lucid_payments.live import PRODUCTION, STAGING
+from tests.lucid_payments.live import PRODUCTION, SECRETS, STAGING
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GOOD_NODES = json.loads(PRODUCTION["TRON_NODES"])
@@ -26,7 +27,7 @@ PRODUCTION_SETTINGS: dict[str, Any] = {
     "TRON_NODES": GOOD_NODES,
     "TOR_PROXY": "socks5h://127.0.0.1:9050",
     "GATEWAY_TOKEN": "g" * 32,
-    "SECRET_KEY": PRODUCTION["SECRET_KEY"],
+    "SECRET_KEY": SECRETS["SECRET_KEY"],
     "DEBUG": False,
     "JWT_ALGORITHM": "RS256",
     "AUDIT_SEAL_KEY_FILE": "/run/secrets/audit-seal",
@@ -43,6 +44,12 @@ STAGING_SETTINGS = {
     "TRON_NETWORK": "nile",
     "BANNER": "Staging",
 }
+
+
+@pytest.fixture(autouse=True)
+def secrets_in_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' own environment holds theirs as they are."""
+    monkeypatch.setattr(env, "_in_the_open", set())
 
 
 def set_all(settings: Any, values: dict[str, Any]) -> None:
@@ -182,6 +189,34 @@ def test_djangos_own_deployment_check_is_clean(environment: dict[str, str], tmp_
     shared = {**environment, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     done = manage("check", "--deploy", "--fail-level", "WARNING", environment=shared)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_secret_may_stand_in_the_environment_of_production() -> None:
+    open_ones = {**SECRETS, "METRICS_TOKEN": "m" * 40, "EMAIL_HOST_PASSWORD": "of the mail server"}
+    never_so = {
+        "TREASURY_PIN": "canary-pin-4711",
+        "TREASURY_PASSWORD": "of the key",
+        "TRON_PRIVATE_KEY": "5a" * 32,
+    }
+    in_files = {
+        name: value for name, value in PRODUCTION.items() if name.removesuffix("_FILE") not in SECRETS
+    }
+    done = manage("check", environment={**in_files, **open_ones, **never_so})
+
+    assert done.returncode != 0
+    for name, value in {**open_ones, **never_so}.items():
+        assert f"(lucid.E021) {name} stands in the environment" in done.stderr
+        assert f"Set {name}_FILE to a file" in done.stderr
+        assert value not in done.stdout + done.stderr
+
+
+def test_demo_and_test_may_have_theirs_in_the_environment(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(env, "_in_the_open", {"SECRET_KEY"})
+    assert check_environment() == []
+    set_all(settings, PRODUCTION_SETTINGS)
+    assert [finding.id for finding in check_environment()] == ["lucid.E021"]
 
 
 def test_a_bad_value_stops_the_start_in_one_line_that_names_it() -> None:

@@ -31,6 +31,8 @@ READERS: list[Callable[..., Any]] = [
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LUCID_X", raising=False)
     monkeypatch.delenv("LUCID_X_FILE", raising=False)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    monkeypatch.setattr(env, "_in_the_open", set())
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -234,3 +236,64 @@ class TestDatabaseUrl:
         file.write_text("postgresql://u:p@h/d\n")
         monkeypatch.setenv("LUCID_X_FILE", str(file))
         assert env.database("LUCID_X")["PASSWORD"] == "p"
+
+
+# Where a secret comes from.
+
+
+def test_a_systemd_credential_counts_where_nothing_else_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "lucid-x").write_text("of the credential\n")
+    assert env.secret("LUCID_X") == "of the credential"
+    assert env.secret_file("LUCID_X_FILE") == str(tmp_path / "lucid-x")
+    (tmp_path / "another").write_text("of a file")
+    monkeypatch.setenv("LUCID_X_FILE", str(tmp_path / "another"))
+    assert env.secret("LUCID_X") == "of a file"
+    assert env.secret_file("LUCID_X_FILE") == str(tmp_path / "another")
+    assert env.in_the_open() == frozenset()
+
+
+def test_a_url_with_a_password_may_be_a_credential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "lucid-x").write_text("postgresql://app:pw@db/lucid\n")
+    assert env.database("LUCID_X")["PASSWORD"] == "pw"
+    assert env.in_the_open() == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "noted"),
+    [
+        (env.secret, "a secret", True),
+        (env.changing_secret, "a secret", True),
+        (env.url, "https://user:pw@example.org", True),
+        (env.url, "https://example.org", False),
+        (env.database, "postgresql://app:pw@db/lucid", True),
+        (env.database, "postgresql://app@db/lucid?password=pw", True),
+        (env.database, "postgresql://app@%2Frun%2Fpg/lucid", False),
+        (env.text, "a name", False),
+    ],
+)
+def test_what_stands_in_the_environment_itself_is_noted_where_it_is_secret(
+    read: Callable[[str], Any], value: str, noted: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LUCID_X", value)
+    read("LUCID_X")
+    assert env.in_the_open() == (frozenset({"LUCID_X"}) if noted else frozenset())
+
+
+def test_of_a_changing_secret_the_one_before_counts_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LUCID_X_FILE", str(tmp_path / "x"))
+    (tmp_path / "x").write_text("only\n")
+    assert env.changing_secret("LUCID_X") == ("only", [])
+    (tmp_path / "x").write_text("new\nold\n")
+    assert env.changing_secret("LUCID_X") == ("new", ["old"])
+    for bad in ("new\nold\nolder\n", "\nold\n", "new\n \n"):
+        (tmp_path / "x").write_text(bad)
+        with pytest.raises(ImproperlyConfigured, match="LUCID_X is one line"):
+            env.changing_secret("LUCID_X")
+    monkeypatch.delenv("LUCID_X_FILE")
+    assert env.changing_secret("LUCID_X", "") == ("", [])
