@@ -137,6 +137,19 @@ def test_wrong_passwords_block_the_circuit_and_never_the_account(db: None, setti
     assert ApiClient(owner).get("/payouts").status == 200
 
 
+@pytest.mark.parametrize("peer", ["127.0.0.1", "10.1.2.3", "::1", "fc00:dead:beef:4dae::1"])
+def test_an_address_at_the_gateway_s_tcp_door_is_never_blocked(user: User, peer: str) -> None:
+    """It stands for everybody who calls from there; Tor's circuits have a prefix of their own."""
+    for _ in range(3 * FEW):
+        assert ApiClient().get("/payouts", {**BAD, **circuit(peer)}).status == 401
+    assert not Block.objects.exists()
+    assert ApiClient(user).get("/payouts", circuit(peer)).status == 200
+    tor = circuit("fc00:dead:beef:4dad::2a")
+    for _ in range(FEW):
+        ApiClient().get("/payouts", {**BAD, **tor})
+    assert blocked(ApiClient(user).get("/payouts", tor))
+
+
 def test_without_a_token_ten_a_minute_per_circuit(db: None) -> None:
     statuses = [ApiClient().get("/payouts", circuit("c1")).status for _ in range(11)]
     assert statuses == [401] * 10 + [429]
