@@ -57,6 +57,8 @@ class StrictBackend(TokenBackend):
             raise TokenBackendExpiredToken("Token is expired") from error
         except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
             raise TokenBackendError("Token is invalid") from error
+        if not all(isinstance(claims[name], int) for name in ("exp", "iat")):
+            raise TokenBackendError("Token's times aren't numbers")
         return claims
 
 
