@@ -32,11 +32,12 @@ def sign() -> None:
 
 @shared_task(name="payouts.tasks.forget")
 def forget() -> None:
-    from payouts.forgetting import forget_answers
+    from payouts.forgetting import EACH
 
     until = time.monotonic() + BUSY_SECONDS
-    while forget_answers() and time.monotonic() < until:
-        continue
+    for one in EACH:
+        while one() and time.monotonic() < until:
+            continue
 
 
 @shared_task(name="payouts.tasks.follow_nodes")
