@@ -81,7 +81,7 @@ def _store(path: Path, key: PrivateKey, password: Secret, scrypt_n: int) -> str:
     address = address_of(key.public_key)
     document = create_keyfile_json(key.secret, password.reveal().encode(), kdf="scrypt", iterations=scrypt_n)
     del key
-    _write_new(path, json.dumps(document, indent=2) + "\n")
+    write_new(path, json.dumps(document, indent=2) + "\n")
     # Read back before anybody funds the address.
     readable = _decrypt(_read(path), password) is not None
     if not readable:
@@ -96,7 +96,7 @@ def _decrypt(document: dict[str, Any], password: Secret) -> PrivateKey | None:
         return None
 
 
-def _write_new(path: Path, content: str) -> None:
+def write_new(path: Path, content: str) -> None:
     """Puts a file of mode 0600 in place at once and whole; one that exists is never replaced."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")

@@ -1,0 +1,108 @@
+"""The drill: each command of docs/ceremony.md in its order: two people, a test signature, a backup in shares."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from payouts.tron import addresses, signed_messages
+from payouts.tron.signing import KeyFileSigner, Secret, keyfile
+from tests import softhsm
+from tests.deploy.keys.pages import ROOT, arguments, commands, run
+from tests.softhsm import LABEL, PIN_TEXT
+
+PAGE = "ceremony.md"
+PASSWORD = "typed by ann, and by bob"
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> dict[str, Path]:
+    """The sticks, and two people at the keyboard who type what they agreed on."""
+    monkeypatch.setattr(keyfile, "SCRYPT_N", 2**10)
+    settings.TREASURY_KEY_FILE = settings.TREASURY_PASSWORD_FILE = ""
+    typed: list[str] = []
+
+    def answer(prompt: str) -> str:
+        typed.append(prompt)
+        return PASSWORD
+
+    monkeypatch.setattr(getpass, "getpass", answer)
+    sticks = {name: tmp_path / name.lower() for name in ("SIGNER", "SEALED", "ANN", "BOB", "CAROL", "NEW")}
+    for stick in sticks.values():
+        stick.mkdir()
+    return sticks
+
+
+def test_a_key_file_is_made_proven_backed_up_and_restored(table: dict[str, Path]) -> None:
+    create, prove, check, backup, *drills, show = commands(PAGE, "With a key file")
+    address = run(create, **table)
+    assert addresses.is_valid(address)
+    sheet = run(prove, **table)
+    text = re.findall(r"^text +(.*)$", sheet, re.MULTILINE)[0]
+    signature = re.findall(r"^signature +(.*)$", sheet, re.MULTILINE)[0]
+    assert signed_messages.signer_of(text, signature) == address
+    assert run(check, SIGNATURE=signature) == address
+    assert run(backup, **table) == address
+
+    secret = KeyFileSigner.open(table["SIGNER"] / "treasury.json", Secret(PASSWORD))._key.to_hex()
+    for stick in table.values():
+        for file in stick.iterdir():
+            assert secret not in file.read_text()
+            assert PASSWORD not in file.read_text()
+
+    # On the second machine there is neither the signer's stick nor any password.
+    (table["SIGNER"] / "treasury.json").rename(table["SIGNER"] / "away")
+    assert len(drills) == 3
+    assert [run(drill, **table) for drill in drills] == [address] * 3
+    (restore,) = commands(PAGE, "Each half year")
+    assert run(restore, **table) == address
+    assert KeyFileSigner.open(table["NEW"] / "treasury.json", Secret(PASSWORD)).address == address
+    (table["SIGNER"] / "away").rename(table["SIGNER"] / "treasury.json")
+    assert run(show, **table) == address
+
+
+@pytest.fixture
+def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None]:
+    with softhsm.running(tmp_path / "hsm", monkeypatch) as running:
+        settings.TREASURY_PKCS11_MODULE = running.module
+        settings.TREASURY_PKCS11_TOKEN = settings.TREASURY_PKCS11_KEY = LABEL
+        monkeypatch.setattr(getpass, "getpass", lambda prompt: PIN_TEXT)
+        yield
+
+
+@pytest.mark.softhsm
+def test_a_key_in_an_hsm_is_made_and_proven(token: None) -> None:
+    create, prove, check, show = commands(PAGE, "With an HSM")
+    address = run(create)
+    signature = re.findall(r"^signature +(.*)$", run(prove), re.MULTILINE)[0]
+    assert run(check, SIGNATURE=signature) == address == run(show)
+
+
+def test_the_offline_machine_needs_no_more_than_its_own_settings(tmp_path: Path) -> None:
+    """`manage.py` in an environment of nothing else; no server of any kind answers there."""
+    (tmp_path / "password").write_text(PASSWORD)
+    keyfile.import_key(tmp_path / "treasury.json", Secret("5a" * 32), Secret(PASSWORD), scrypt_n=2**10)
+    show = commands(PAGE, "With a key file")[-1]
+    line = " ".join(
+        [
+            sys.executable,
+            "manage.py",
+            *arguments(show, {"SIGNER": tmp_path}),
+            "--password-file",
+            f"{tmp_path}/password",
+        ]
+    )
+    done = subprocess.run(
+        ["bash", "-euc", f"set -a; . deploy/keys/offline.env; set +a; {line}"],
+        cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.stdout.strip() == KeyFileSigner.open(tmp_path / "treasury.json", Secret(PASSWORD)).address
