@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from lucid_payments import clock
 from lucid_payments.money import to_decimal
-from payouts import ledger, runway
+from payouts import ledger, lookout, runway
 from payouts.models.attempt import IN_FLIGHT, UNRESOLVED, Attempt, AttemptState
 from payouts.models.cases import CaseKind, ManualCase
 from payouts.models.chain import Alarm, ChainState, SignerState
@@ -130,3 +130,7 @@ def _for_people() -> Iterator[Metric]:
     for kind in Alarm.objects.filter(cleared_at=None).order_by("kind").values_list("kind", flat=True):
         raised.add_metric([kind], 1)
     yield raised
+    if settings.TOR_PROXY:
+        # As the watcher found it: web may have no way to Tor at all.
+        is_away = Alarm.objects.filter(kind=lookout.TOR_AWAY, cleared_at=None).exists()
+        yield _gauge("lucid_tor_up", "1 while Tor answers the worker", int(not is_away))

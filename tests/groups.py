@@ -38,6 +38,11 @@ GROUPS = (
     Group("tor", (("tor",),), "tor"),
     Group("haproxy", (("haproxy",),), "haproxy"),
     Group("age", (("age",),), "age"),
+    Group(
+        "prometheus",
+        (("prometheus",), ("promtool",), ("prometheus-alertmanager",), ("amtool",)),
+        "prometheus prometheus-alertmanager",
+    ),
     Group("softhsm", (("softhsm2-util",),), "softhsm2"),
     Group("systemd", (("systemd-analyze",), ("systemd-sysusers",)), "systemd"),
     Group("image", (("buildah",), ("bwrap",), ("apt-get",)), "buildah bubblewrap", only_proves=True),

@@ -15,9 +15,8 @@ class WatchConfig(AppConfig):
         from lucid_payments.watch.expiry import ExpiryCollector
         from lucid_payments.watch.machine import MachineCollector
         from lucid_payments.watch.periodic import PeriodCollector
-        from lucid_payments.watch.tor import TorCollector
 
-        for collector in (MachineCollector, BackupCollector, ExpiryCollector, PeriodCollector, TorCollector):
+        for collector in (MachineCollector, BackupCollector, ExpiryCollector, PeriodCollector):
             metrics.register(collector())
         task_postrun.connect(periodic.note, dispatch_uid="lucid_payments.watch.periodic")
         expiry.register_key("token", lambda: keys.token_ring().signing.since)

@@ -19,7 +19,6 @@ from prometheus_client import CollectorRegistry
 
 from lucid_payments.audit.tasks import seal
 from lucid_payments.watch import backups, expiry, machine, periodic
-from lucid_payments.watch.tor import TorCollector
 from payouts.tasks import search, watch
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -158,9 +157,3 @@ def test_only_a_periodic_task_that_ended_well_is_noted() -> None:
     assert {seal.name, watch.name, search.name} <= periods.keys()
     assert told(periodic.PeriodCollector(), "lucid_task_period_seconds", task=seal.name) == 1
     periodic.last_success.clear()
-
-
-def test_tor_is_up_or_away_or_not_used(settings: Any) -> None:
-    assert math.isnan(told(TorCollector(), "lucid_tor_up"))
-    settings.TOR_PROXY = "socks5h://127.0.0.1:1"
-    assert told(TorCollector(), "lucid_tor_up") == 0

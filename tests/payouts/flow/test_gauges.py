@@ -99,6 +99,14 @@ def test_a_system_that_has_read_nothing_yet_says_nothing_of_it(db: None) -> None
     assert not math.isnan(told("tron_node_operators_usable"))
 
 
+def test_tor_is_up_or_away_as_the_worker_found_it_or_not_used(db: None, settings: Any) -> None:
+    assert math.isnan(told("lucid_tor_up"))
+    settings.TOR_PROXY = "socks5h://127.0.0.1:9050"
+    assert told("lucid_tor_up") == 1
+    alarms.raise_alarm("tor_away", "Tor doesn't answer")
+    assert told("lucid_tor_up") == 0
+
+
 def test_each_node_s_lag_and_fitness_are_noted(world: World) -> None:
     watching.poll()
     assert [counted("tron_node_usable", node=f"node{i}") for i in (1, 2)] == [1, 1]
