@@ -28,9 +28,6 @@ def given(admin: User, days_ago: int) -> PayoutUpload:
 
 def test_a_file_goes_a_month_after_it_came_unless_it_was_submitted(admin: User) -> None:
     young, old, submitted = given(admin, 29), given(admin, 31), given(admin, 40)
-    PayoutUpload.objects.exclude(pk__in=[young.pk, old.pk, submitted.pk]).update(
-        wrong_rows=1, state="refused"
-    )
     PayoutManager.submit_file(submitted, actor=admin, seen=submitted.sha256)
     forget()
     left = set(PayoutUpload.objects.values_list("pk", flat=True))
