@@ -28,11 +28,17 @@ def emptied_folder(folder: Path) -> Path:
     return folder
 
 
-def replace_file(file: Path, content: str) -> None:
-    """Give `file` the new content, 0600: a reader, also after a power cut, sees the old or the new, never a part."""
+def replace_file(file: Path, content: str, *, group: int | None = None) -> None:
+    """Give `file` the new content, 0600: a reader, also after a power cut, sees the old or the new, never a part.
+
+    With the id of a `group` that reads it too: 0640.
+    """
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(descriptor, "w") as opened:
+            if group is not None:
+                os.chown(descriptor, -1, group)
+                os.chmod(descriptor, PRIVATE_FILE | 0o040)
             opened.write(content)
             opened.flush()
             os.fsync(opened.fileno())

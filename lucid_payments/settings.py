@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "lucid_payments.backoffice",
     "lucid_payments.onion",
     "lucid_payments.watch",
+    "lucid_payments.gateway",
     "kyc",
     "routers",
     "payouts",
@@ -402,7 +403,16 @@ TRAVEL_RULE_FROM = env.usdt("TRAVEL_RULE_FROM", 1_000_000_000)
 PROVIDER_RECORDINGS = env.text("PROVIDER_RECORDINGS", "")
 
 # --- API --------------------------------------------------------------------------------------------------
+# The door in front of it (`lucid_payments.gateway`): where it listens, and its limits a minute, on top of the API's.
+# Above whatever a client can be given here: they are for floods.
 GATEWAY_TOKEN, GATEWAY_TOKENS_BEFORE = env.changing_secret("GATEWAY_TOKEN", "")
+GATEWAY_BIND = env.text("GATEWAY_BIND", "127.0.0.1:8080")
+GATEWAY_API_SOCKET = env.text("GATEWAY_API_SOCKET", "/run/lucid/gateway/api.sock")
+GATEWAY_ADMIN_SOCKET = env.text("GATEWAY_ADMIN_SOCKET", "/run/lucid/gateway/admin.sock")
+GATEWAY_SUBJECT_PER_MINUTE = env.integer("GATEWAY_SUBJECT_PER_MINUTE", 3_000, minimum=1, maximum=1_000_000)
+GATEWAY_CLIENT_PER_MINUTE = env.integer("GATEWAY_CLIENT_PER_MINUTE", 3_000, minimum=1, maximum=1_000_000)
+GATEWAY_REFUSED_PER_MINUTE = env.integer("GATEWAY_REFUSED_PER_MINUTE", 60, minimum=1, maximum=1_000_000)
+WEB_SOCKET = env.text("WEB_SOCKET", "/run/lucid/web/web.sock")
 CORS_ALLOWED_ORIGINS = env.comma_list("CORS_ALLOWED_ORIGINS", ())
 # Deliveries that have ended, with their tries; the events stay.
 DELIVERY_KEEP_DAYS = env.integer("DELIVERY_KEEP_DAYS", 90, minimum=7, maximum=3_650)

@@ -25,7 +25,7 @@ def web(log: Path, *, workers: int = 1, **settings: str) -> Iterator[str]:
     It serves the database that DATABASE_URL names, which is a clone's inside the fixture `cloned_database`. What it
     says goes to `log`.
     """
-    port = _free_port()
+    port = free_port()
     command = [*web_command(port), "--preload", f"--workers={workers}", "--graceful-timeout=5"]
     with log.open("ab") as out:
         process = subprocess.Popen(
@@ -44,7 +44,7 @@ def web(log: Path, *, workers: int = 1, **settings: str) -> Iterator[str]:
         process.wait(timeout=30)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
