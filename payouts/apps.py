@@ -5,6 +5,8 @@ class PayoutsConfig(AppConfig):
     name = "payouts"
 
     def ready(self) -> None:
+        from celery.signals import worker_init
+
         from kyc.addressbook import changing, reading
         from kyc.attestation import deployment
         from kyc.screening import cases as screening_cases
@@ -29,6 +31,7 @@ class PayoutsConfig(AppConfig):
             refusals,
             screened,
             signer_ceiling,
+            start_clock,
         )
         from payouts.approvals import checks as checks_before_approval
         from payouts.approvals import recipients
@@ -49,6 +52,7 @@ class PayoutsConfig(AppConfig):
         recipients.register_names(reading.names)
         reading.register_paid(cooling.paid)
         changing.register_listener(cooling.let_go)
+        worker_init.connect(start_clock.refuse_the_past)
         register_check("tron", health.tron)
         register_check("circuit_breaker", health.circuit_breaker)
         breakers.register_source(outcomes.Attempts())
