@@ -10,7 +10,7 @@ export PYTHON ?=
 # `exec` hands make's signals to the program itself: Ctrl-C and SIGTERM stop the demo and not just make.
 RUN := exec "$(VENV)/bin/python"
 
-.PHONY: help demo demo-reset test lint bench faults load openapi prove screens lock
+.PHONY: help demo demo-reset test lint bench faults load openapi prove screens sbom bundle lock
 
 help:
 	@sed -n 's/^##  *//p' Makefile
@@ -66,6 +66,18 @@ prove:
 screens:
 	@bash scripts/install dev
 	@$(RUN) -m tests.browser.screens
+
+## make sbom        var/sbom.cdx.json: what the image is made of (CycloneDX)
+sbom:
+	@bash scripts/install dev
+	@mkdir -p var
+	@"$(VENV)/bin/cyclonedx-py" requirements --pyproject pyproject.toml --output-reproducible --of JSON \
+		-o var/sbom.cdx.json requirements.lock
+
+## make bundle      images, SBOM and checksums for a machine that reaches nothing but Tor (ARCH, ENGINE)
+bundle:
+	@bash scripts/install dev
+	@exec bash scripts/bundle
 
 ## make lock        resolve pyproject.toml again into the two locks (needs uv and the network)
 lock:

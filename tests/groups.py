@@ -46,6 +46,12 @@ GROUPS = (
     Group("softhsm", (("softhsm2-util",),), "softhsm2"),
     Group("systemd", (("systemd-analyze",), ("systemd-sysusers",)), "systemd"),
     Group("image", (("buildah",), ("bwrap",), ("apt-get",)), "buildah bubblewrap", only_proves=True),
+    Group(
+        "emulated",
+        (("buildah",), ("bwrap",), ("apt-get",), ("qemu-aarch64-static",)),
+        "buildah bubblewrap qemu-user-static",
+        only_proves=True,
+    ),
 )
 
 

@@ -3,7 +3,8 @@
 `python -m tests.deploy.containers.image_demo ROOT`: bubblewrap gives each process the read-only root, a /tmp of its
 own, user 65532, no capability and no new privilege; with `--filter FILE` (a compiled deploy/seccomp.json) no other
 system call than the listed ones; with `--trace FOLDER` strace writes down which ones it makes. PostgreSQL and Valkey
-run outside: they have images of their own.
+run outside: they have images of their own. `--emulator PROGRAM` runs web, worker, signer and beat of an image for
+another processor.
 """
 
 from __future__ import annotations
@@ -37,6 +38,12 @@ WRITES = {
 AS_THE_IMAGE = ["--bind=unix:{web}/web.sock", "--worker-tmp-dir=/dev/shm"]
 
 
+PYTHON = "/usr/bin/python3"
+EMULATOR = "/tmp/emulator"
+# What is worth the wait in an emulated processor; the rest then runs as it does in `make demo`.
+EMULATED = ("web", "worker", "signer", "beat")
+
+
 def name_of(command: list[str]) -> str:
     """Which process of the demo this is."""
     if "lucid_payments.wsgi:application" in command:
@@ -47,9 +54,10 @@ def name_of(command: list[str]) -> str:
 
 
 def inside(
-    root: Path, home: Path, sockets: Path, command: list[str], environment: dict[str, str]
+    root: Path, home: Path, command: list[str], environment: dict[str, str], emulator: Path | None
 ) -> list[str]:
     """bubblewrap's command line for a process of ours."""
+    sockets = socket_folder(home)
     name = name_of(command)
     options = ["bwrap", "--unshare-user", "--uid", USER, "--gid", USER, "--unshare-ipc", "--unshare-uts"]
     options += ["--unshare-pid", "--die-with-parent", "--cap-drop", "ALL", "--clearenv"]
@@ -66,7 +74,11 @@ def inside(
     arguments = command[1:]
     if name == "web":
         arguments += [option.format(web=home / "web") for option in AS_THE_IMAGE]
-    return [*options, "--chdir", "/app", "/usr/bin/python3", *arguments]
+    program = [PYTHON]
+    if emulator:
+        options += ["--ro-bind", str(emulator), EMULATOR]
+        program = [EMULATOR, PYTHON]
+    return [*options, "--chdir", "/app", *program, *arguments]
 
 
 def of_the_image(environment: dict[str, str]) -> dict[str, str]:
@@ -92,13 +104,16 @@ def main() -> int:
     parser.add_argument("root", type=Path)
     parser.add_argument("--filter", type=Path)
     parser.add_argument("--trace", type=Path)
+    parser.add_argument("--emulator", type=Path)
     given = parser.parse_args()
     home = Path(os.environ["DEMO_DIR"]).absolute()
 
     def spawn_inside(
         command: list[str], environment: dict[str, str], folder: Path
     ) -> subprocess.Popen[bytes]:
-        wrapped = inside(given.root, home, socket_folder(home), command, of_the_image(environment))
+        if given.emulator and name_of(command) not in EMULATED:
+            return spawn(command, environment, folder)
+        wrapped = inside(given.root, home, command, of_the_image(environment), given.emulator)
         if given.filter:
             bwrap = [wrapped[0], "--seccomp", "9", *wrapped[1:]]
             wrapped = ["/bin/sh", "-c", WITH_FILTER, str(given.filter), *bwrap]

@@ -22,6 +22,7 @@ BASE: Final = {
     "trixie": "gcr.io/distroless/python3-debian13:nonroot",
     "bookworm": "gcr.io/distroless/python3-debian12:nonroot",
 }
+PATH: Final = "PATH=/usr/local/bin:/usr/bin:/bin"
 CERTIFICATES: Final = "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -36,9 +37,9 @@ class Images:
 
     def build(self, release: Release, architecture: str = "amd64") -> str:
         """Our image for a release and an architecture; answers its name."""
-        self._base(BUILDER[release.name], debian.builder(self.folder, release), "amd64", "PATH=/usr/bin:/bin")
+        self._base(BUILDER[release.name], debian.builder(self.folder, release), "amd64", PATH)
         root = debian.distroless(self.folder, release, architecture)
-        self._base(BASE[release.name], root, architecture, "PATH=/usr/bin:/bin", "--user", "65532")
+        self._base(BASE[release.name], root, architecture, PATH, "--user", "65532")
         name = f"lucid-payments:{release.name}-{architecture}"
         arguments = {
             "BUILDER_IMAGE": BUILDER[release.name],
