@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from lucid_payments import clock
+from lucid_payments import clock, outgoing
 from payouts.devnet.client import DevnetControl
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,8 @@ TOLERANCE = timedelta(seconds=1)
 def follow() -> None:
     """Set lucid_now() to the devnet's clock. A devnet that is away changes nothing."""
     try:
-        told = DevnetControl(settings.TRON_NODES[0]["url"]).state()["clock"]
+        devnet = DevnetControl(settings.TRON_NODES[0]["url"], proxy=outgoing.proxy("devnet-clock"))
+        told = devnet.state()["clock"]
     except OSError as error:
         log.warning("the devnet's clock can't be read", extra={"error": type(error).__name__})
         return

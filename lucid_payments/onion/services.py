@@ -57,7 +57,8 @@ class OnionService:
         return self.folder / "authorized_clients"
 
     def is_set_up(self) -> bool:
-        return self.folder.is_dir()
+        """Whether tor serves it here: the start makes a folder for each, but monitoring may be off."""
+        return self.folder.is_dir() and (self.name in (API, ADMIN) or bool(self.address()))
 
     def address(self) -> str:
         """`….onion`, or empty until tor has made it. Raises OnionRefused where tor's folder can't be read."""

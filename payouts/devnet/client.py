@@ -14,14 +14,19 @@ class DevnetError(RuntimeError):
 
 
 class DevnetControl:
-    """One devnet. Amounts in base units and sun, instants in ms UTC; see `control` for every request."""
+    """One devnet. Amounts in base units and sun, instants in ms UTC; see `control` for every request.
 
-    def __init__(self, url: str, *, timeout: float = 30) -> None:
+    `proxy` is empty, or a `socks5h://` one for a devnet that stands elsewhere.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 30, proxy: str = "") -> None:
         self.url = url.rstrip("/")
         self._timeout = timeout
         self._session = requests.Session()
         # A proxy of the environment must not stand between us and loopback.
         self._session.trust_env = False
+        if proxy:
+            self._session.proxies = {"http": proxy, "https": proxy}
 
     def close(self) -> None:
         self._session.close()

@@ -10,32 +10,7 @@ from pathlib import Path
 import pytest
 
 from lucid_payments.onion import client_keys, services
-
-ROOT = Path(__file__).resolve().parents[3]
-DEPLOY = ROOT / "deploy" / "tor"
-
-
-def laid_out(folder: Path, *files: str) -> Path:
-    """The shipped configuration for other folders, as docs/tor.md says; answers the torrc."""
-    text = (DEPLOY / "torrc").read_text()
-    for name in files:
-        (folder / "tor.d").mkdir(exist_ok=True)
-        (folder / "tor.d" / name).write_text(moved((DEPLOY / name).read_text(), folder))
-    torrc = folder / "torrc"
-    torrc.write_text(moved(text, folder))
-    for needed in ("state", "run/gateway", "run/tor"):
-        (folder / needed).mkdir(mode=0o700, parents=True, exist_ok=True)
-    return torrc
-
-
-def moved(text: str, folder: Path) -> str:
-    for shipped, own in (
-        ("/var/lib/lucid/tor", folder / "state"),
-        ("/run/lucid", folder / "run"),
-        ("/etc/lucid", folder),
-    ):
-        text = text.replace(shipped, str(own))
-    return text
+from tests.deploy.tor.installation import DEPLOY, lay_out
 
 
 def fence(folder: Path) -> None:
@@ -45,7 +20,7 @@ def fence(folder: Path) -> None:
 @pytest.mark.tor
 @pytest.mark.parametrize("files", [(), ("monitoring.conf",)], ids=["alone", "with monitoring"])
 def test_tor_finds_nothing_to_say_about_the_configuration(tmp_path: Path, files: tuple[str, ...]) -> None:
-    torrc = laid_out(tmp_path, *files)
+    torrc = lay_out(tmp_path, *files)
     fence(tmp_path)
     done = subprocess.run(
         ["tor", "--defaults-torrc", "/dev/null", "-f", str(torrc), "--verify-config"],

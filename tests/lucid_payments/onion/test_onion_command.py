@@ -203,3 +203,12 @@ def test_status_asks_tor_itself(state: Path, db: None, settings: Settings, tor_m
     settings.TOR_PROXY = "socks5h://127.0.0.1:1"
     with pytest.raises(CommandError, match="doesn't answer"):
         run("status")
+
+
+def test_monitoring_that_is_off_is_no_service_of_ours(state: Path, db: None) -> None:
+    """The start makes its folders all the same, fenced for the day when it is on."""
+    services.OnionService("grafana", state / "grafana").clients_folder.mkdir(parents=True)
+    assert "grafana" not in run("status")
+    assert check_fences() == []
+    (state / "grafana" / "hostname").write_text(ADDRESS + "\n")
+    assert [finding.id for finding in check_fences()] == ["lucid.E040"]
