@@ -43,6 +43,9 @@ USED_BY = {
     "lucid_payments/onion/socks.py",
     "lucid_payments/onion/metrics.py",
     "lucid_payments/onion/forward.py",
+    # To the web's socket.
+    "lucid_payments/healthcheck.py",
+    "lucid_payments/watch/door.py",
     # The demo and the test chain, which are never live.
     "lucid_payments/embedded/",
     "payouts/devnet/",
