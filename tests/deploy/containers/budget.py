@@ -23,7 +23,7 @@ from tests.load.stack import Stack, free_port, running
 MACHINE_BYTES: Final = 4 * 1024**3
 CORES: Final = 2
 GROUPS: Final = Path("/sys/fs/cgroup/memory")
-PROCESSES: Final = ("postgres", "valkey", "web", "worker", "signer", "beat", "devnet", "supervisor")
+PROCESSES: Final = ("postgres", "valkey", "web", "worker", "signer", "beat", "devnet")
 LONGEST_SECONDS: Final = 900
 SIZES: Final = """
 SELECT relname, pg_total_relation_size(relid), n_tup_ins FROM pg_stat_user_tables ORDER BY 2 DESC
