@@ -79,6 +79,26 @@ def test_there_is_nothing_in_it_to_work_with(built: tuple[str, Path]) -> None:
     assert size < 350e6
 
 
+def test_only_its_own_folders_are_its_own(built: tuple[str, Path]) -> None:
+    """What a volume is mounted on gives the volume its owner; everything else is root's."""
+    _, root = built
+    ours = {"run/lucid/web", "var/lib/lucid/signer", "var/lib/lucid/devnet", "etc/lucid/gateway"}
+    for name in ours:
+        assert (root / name).stat().st_uid == 65532, name
+    for name in (
+        "",
+        "etc",
+        "run",
+        "var",
+        "var/lib",
+        "app",
+        "app/manage.py",
+        "app/lucid_payments/settings.py",
+    ):
+        found = (root / name).stat()
+        assert (found.st_uid, found.st_mode & 0o022) == (0, 0), name
+
+
 def status_of(stack: Stack) -> dict[str, dict[str, str]]:
     """What the kernel says of each process of ours inside the image (not of bubblewrap around it)."""
     found = {}
