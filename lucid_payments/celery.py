@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import logging.config
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +14,7 @@ from celery.signals import (
     beat_init,
     before_task_publish,
     heartbeat_sent,
+    setup_logging,
     task_postrun,
     task_prerun,
     worker_init,
@@ -42,6 +45,15 @@ def check_settings(**kwargs: object) -> None:
     except ImproperlyConfigured as error:
         # Celery logs any other exception of a receiver and starts all the same.
         raise SystemExit(str(error)) from None
+
+
+@setup_logging.connect
+def log_as_settings_say(**kwargs: object) -> None:
+    """Celery would put handlers of its own on some loggers, and print in a shape of its own."""
+    from django.conf import settings
+
+    logging.config.dictConfig(settings.LOGGING)
+    logging.captureWarnings(True)
 
 
 @worker_ready.connect

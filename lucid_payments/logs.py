@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, MutableMapping
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
 from structlog.typing import EventDict, Processor
 
 MASK: Final = "***"
+# Where a request keeps its id (`api.request_id`).
+REQUEST_ID: Final = "lucid.request_id"
 SECRET_NAMES: Final = re.compile(
     r"(password|passphrase|secret|token|authorization|cookie|api_?key|private_?key|totp|seed|mnemonic)", re.I
 )
@@ -28,13 +31,25 @@ def mask_secrets(logger: Any, method: str, event: EventDict) -> EventDict:
 
 
 def without_request(logger: Any, method: str, event: EventDict) -> EventDict:
-    """Django adds the request to its own records, which shows as its whole address: a query may hold anything."""
-    event.pop("request", None)
+    """Django adds the request to its own records, which shows as its whole address: a query may hold anything.
+
+    Its id stays: Django writes of an answer of 400 and above when the request's own context has ended.
+    """
+    request = event.pop("request", None)
+    request_id = getattr(request, "META", {}).get(REQUEST_ID)
+    if request_id and not event.get("request_id"):
+        event["request_id"] = request_id
     return event
 
 
-def configuration(level: str, *, as_json: bool) -> dict[str, Any]:
-    """Django's LOGGING: everything to standard error, at `level` and above, in one shape."""
+def is_process(program: str) -> bool:
+    """Whether this program (argv's first) is one of the long-lived ones, whose standard output is the log; a command's
+    is for what it was asked for."""
+    return not {"gunicorn", "celery"}.isdisjoint(Path(program).parts[-2:])
+
+
+def configuration(level: str, *, as_json: bool, to_stdout: bool = False) -> dict[str, Any]:
+    """Django's LOGGING, and gunicorn's: everything at `level` and above in one shape, to standard error or output."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -67,10 +82,20 @@ def configuration(level: str, *, as_json: bool) -> dict[str, Any]:
                 ],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
-        "root": {"handlers": ["stderr"], "level": level},
-        # Django's own handlers would print each of its records a second time.
-        "loggers": {"django": {"handlers": [], "level": level, "propagate": True}},
+        "handlers": {
+            "log": {
+                "class": "logging.StreamHandler",
+                "formatter": "structured",
+                # Celery puts a logger in the place of sys.stdout, which would end in itself.
+                "stream": "ext://sys.__stdout__" if to_stdout else "ext://sys.stderr",
+            }
+        },
+        "root": {"handlers": ["log"], "level": level},
+        # Their own handlers would print each of their records a second time, and not in this shape.
+        "loggers": {
+            name: {"handlers": [], "level": level, "propagate": True}
+            for name in ("django", "gunicorn.error", "gunicorn.access", "py.warnings")
+        },
     }
 
 

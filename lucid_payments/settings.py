@@ -503,7 +503,7 @@ KEY_ROTATION_DAYS = env.integer("KEY_ROTATION_DAYS", 365, minimum=1, maximum=3_6
 # Called every minute while payouts could go out: whoever misses the call knows that this machine is dead.
 HEARTBEAT_URL = env.url("HEARTBEAT_URL", "")
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
-LOGGING = logs.configuration(LOG_LEVEL, as_json=IS_LIVE)
+LOGGING = logs.configuration(LOG_LEVEL, as_json=IS_LIVE, to_stdout=logs.is_process(sys.argv[0]))
 # What every admin page says about where one is; production says nothing.
 BANNER = env.text("BANNER", BANNERS[LUCID_ENV])
 # Mail that tells people that something waits for them; without a server none is sent.

@@ -12,19 +12,19 @@ from django.http import HttpRequest, HttpResponse
 from lucid_payments import log_context
 from lucid_payments.api.client_address import client_of
 from lucid_payments.audit.origin import Origin, coming_from
+from lucid_payments.logs import REQUEST_ID
 
 HEADER: Final = "X-Request-ID"
-_META_KEY: Final = "lucid.request_id"
 _WELL_FORMED: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 def request_id_of(request: HttpRequest) -> str:
     """The id of this request; made on the first call."""
-    found = request.META.get(_META_KEY)
+    found = request.META.get(REQUEST_ID)
     if not isinstance(found, str):
         asked = request.headers.get(HEADER, "")
         found = asked if _WELL_FORMED.fullmatch(asked) else f"req_{uuid.uuid4().hex}"
-        request.META[_META_KEY] = found
+        request.META[REQUEST_ID] = found
     return found
 
 

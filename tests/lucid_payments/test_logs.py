@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
+from django.test import Client
 
-from lucid_payments.logs import MASK, mask_secrets
+from lucid_payments.logs import MASK, configuration, is_process, mask_secrets
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -43,6 +47,41 @@ def test_a_line_is_a_json_object_with_its_facts() -> None:
 
 def test_djangos_own_records_come_once() -> None:
     assert logged("logging.getLogger('django.request').error('Not Found')")["event"] == "Not Found"
+
+
+def test_djangos_word_of_a_refused_request_names_the_request_and_not_its_query(db: None) -> None:
+    """It comes when the request's own context has ended."""
+    written = io.StringIO()
+    shape = configuration("INFO", as_json=True)["formatters"]["structured"]
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(
+        processors=shape["processors"], foreign_pre_chain=shape["foreign_pre_chain"]
+    ))  # fmt: skip
+    logging.getLogger("django.request").addHandler(handler)
+    try:
+        Client().get("/api/payment/nowhere?password=hunter2", headers={"X-Request-ID": "req_one"})
+    finally:
+        logging.getLogger("django.request").removeHandler(handler)
+    line = json.loads(written.getvalue())
+    assert (line["request_id"], line["level"]) == ("req_one", "warning")
+    assert "hunter2" not in written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("program", "is_log"),
+    [
+        ("/opt/lucid/.venv/lib/python3.11/site-packages/gunicorn/__main__.py", True),
+        ("/opt/lucid/.venv/lib/python3.11/site-packages/celery/__main__.py", True),
+        ("/opt/lucid/.venv/bin/celery", True),
+        ("manage.py", False),
+        ("/opt/celery-files/manage.py", False),
+        ("", False),
+    ],
+)
+def test_standard_output_is_the_log_of_processes_alone(program: str, is_log: bool) -> None:
+    assert is_process(program) == is_log
+    handler = configuration("INFO", as_json=True, to_stdout=is_process(program))["handlers"]["log"]
+    assert ("stdout" in handler["stream"]) == is_log
 
 
 def test_a_traceback_stays_in_its_line_and_is_masked_too() -> None:
