@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from deploy.backup.errors import BackupError
 from deploy.backup.store import Store
 from lucid_payments import env
+from lucid_payments.private_files import private_folder
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ class Settings:
     def spool(self) -> Path:
         """WAL as it was received, until it is encrypted: as plain as the database beside it, and as private."""
         return self.folder / "spool"
+
+    def prepare(self) -> None:
+        """The folder itself may be looked into, for `last.json`; those in it are private."""
+        self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        private_folder(self.store.folder)
+        private_folder(self.spool)
 
     @property
     def last(self) -> Path:

@@ -14,7 +14,6 @@ from deploy.backup.errors import BackupError
 from deploy.backup.postgres import programs
 from deploy.backup.settings import Settings
 from deploy.backup.wal import Receiver, Shipping
-from lucid_payments.private_files import private_folder
 
 # A third of the promised minute: a round, and the way to the other machine, fit into the rest.
 EVERY: Final = 20.0
@@ -51,7 +50,7 @@ class Archive:
 
 def archive_for_ever(settings: Settings, report: Any) -> None:
     """A round every 20 seconds. What fails is said, and tried again: the slot keeps what waits."""
-    private_folder(settings.folder)
+    settings.prepare()
     key = Recipients(settings.recipients)
     for place in (wal.PLACE, journal.PLACE, rest.PLACE):
         settings.store.sweep(place)
@@ -75,7 +74,7 @@ def take_base(settings: Settings) -> Base:
 
     Raises BackupError, after it is written into `last.json`; then the backups before stay as they were.
     """
-    private_folder(settings.folder)
+    settings.prepare()
     store = settings.store
     try:
         with last.alone(settings.folder / "base.lock"):

@@ -45,7 +45,7 @@ class Receiver:
     def __init__(self, programs: Programs, database_url: str, spool: Path) -> None:
         self._programs, self._url, self._spool = programs, database_url, private_folder(spool)
         self._process: subprocess.Popen[bytes] | None = None
-        self._log = spool.parent / "receiver.log"
+        self._log = spool / "receiver.log"
 
     def __enter__(self) -> Receiver:
         self.start()

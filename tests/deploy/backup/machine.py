@@ -41,7 +41,9 @@ class Machine:
     def __post_init__(self) -> None:
         private_folder(self.home)
         self.sockets = socket_folder(self.home)
-        self.postgres = EmbeddedPostgres(self.home, self.sockets, durable=False)
+        self.postgres = EmbeddedPostgres(self.home, self.sockets)
+        # What was committed is in the log at once, as in production; the disk needn't have it.
+        self.postgres.settings = {"fsync": "off"}
 
     @property
     def signer(self) -> Path:
@@ -107,6 +109,7 @@ class Backups:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.settings = machine.settings
+        self.settings.prepare()
         self.key = Recipients(self.settings.recipients)
         self.receiver = Receiver(programs(EMBEDDED), self.settings.database_url, self.settings.spool)
         self.archive = Archive(self.settings, self.key, self.receiver)

@@ -246,10 +246,10 @@ def test_only_the_database_is_restored_where_the_signer_s_disk_is_whole(story: S
     story.world.signer_lives()
     assert OrphanSignature.objects.count() == 3
     assert not Payout.objects.exists(), "they were asked for after the backup: their clients ask again"
-    paid = story.world.paid()
     story.let_go()
     again = story.world.create(AMOUNTS[0], to=RECIPIENTS[0])
     story.world.run(20, blocks=10)
     again.refresh_from_db()
     assert (again.status, again.hold_reason) == ("scheduled", "possible_duplicate")
-    assert story.world.paid() == paid
+    # The third was signed and never sent; nobody sends it now.
+    assert story.world.paid() == dict.fromkeys([*EACH_PAID_ONCE][:2], 1)

@@ -74,6 +74,22 @@ def test_two_people_book_it_and_the_statement_is_whole_again(world: World, accou
     assert world.devnet.balances(settings.TREASURY_ADDRESS)["usdt"] == ledger.treasury_balance().posted
 
 
+def test_a_payout_equal_to_what_was_booked_is_held_as_a_possible_duplicate(world: World) -> None:
+    """After a restore that lost the signature and its journal line: the payout waits, and the chain has paid it."""
+    case, by = stolen(world), hands(world)
+    assert by.both("case.book", case.searches.get().evidence, account="suspense").status_code == 302
+    look(world)
+    release_kill_switch()
+    equal, other = world.create(7 * USDT, to=THIEF), world.create(6 * USDT, to=THIEF)
+    world.run(12)
+    equal.refresh_from_db()
+    other.refresh_from_db()
+    assert (equal.status, equal.hold_reason) == ("scheduled", "possible_duplicate")
+    assert equal.attempts.count() == 0
+    assert other.status == "confirmed"
+    assert world.paid() == {(THIEF, 7 * USDT): 1, (THIEF, 6 * USDT): 1}
+
+
 def test_a_top_up_of_the_same_size_hides_nothing(world: World) -> None:
     case = stolen(world)
     world.devnet.fund(settings.TREASURY_ADDRESS, usdt=7 * USDT, mine=True)
