@@ -32,6 +32,7 @@ from payouts.tron.signing.desk import Signed, SigningDesk
 from payouts.tron.signing.errors import JournalError, SigningError
 from payouts.tron.signing.highest import HighestNumbers
 from payouts.tron.signing.journal import Entry, Journal
+from payouts.tron.signing.keybook import KeyBook
 from payouts.tron.signing.trust import TrustFile
 from payouts.tron.transfer import TransferIntent
 from payouts.verdicts import intent_of
@@ -64,6 +65,11 @@ def ceiling() -> Ceiling:
 def trust() -> TrustFile:
     """The authorities' keys that the signer trusts, by its own file."""
     return TrustFile.beside(Path(settings.SIGNER_JOURNAL_FILE))
+
+
+def keybook() -> KeyBook:
+    """What people decided about each treasury key, by the signer's own file."""
+    return KeyBook.beside(Path(settings.SIGNER_JOURNAL_FILE))
 
 
 @functools.cache

@@ -1,4 +1,7 @@
-"""`manage.py signer caps|trust`: what bounds the signer and whom it trusts. Run on the signer's own machine."""
+"""`manage.py signer caps|trust|destination`: what bounds the signer, whom it trusts, where it may sweep to.
+
+Run on the signer's own machine.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ from lucid_payments.audit import log
 from lucid_payments.backoffice import prompt
 from lucid_payments.events import outbox
 from lucid_payments.money import format_usdt, parse_usdt, to_decimal
-from payouts import signer, signer_people, signer_trust
+from payouts import signer, signer_keys, signer_people, signer_trust
 from payouts.tron.signing import JournalError, SigningCaps
 from payouts.tron.signing.ceiling import Ceiling
 
 
 class Command(BaseCommand):
     help = (
-        "The signer's own caps and trusted keys: shown; tightened by one administrator, loosened by two. "
+        "The signer's own caps, trusted keys and destinations: shown; tightened by one administrator, loosened by two. "
         "Codes are asked for."
     )
 
@@ -32,6 +35,9 @@ class Command(BaseCommand):
         caps.add_argument("--daily", help="USDT in any 24 hours")
         prompt.add_arguments(caps)
         signer_trust.add_arguments(actions.add_parser("trust", help="whose attestations the signer signs by"))
+        signer_keys.add_arguments(
+            actions.add_parser("destination", help="the one address that a key's money may be swept to")
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.SIGNER_JOURNAL_FILE:
@@ -40,6 +46,9 @@ class Command(BaseCommand):
             )
         if options["action"] == "trust":
             signer_trust.handle(self.stdout, options)
+            return
+        if options["action"] == "destination":
+            signer_keys.handle(self.stdout, options)
             return
         ceiling = signer.ceiling()
         try:
