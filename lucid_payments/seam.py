@@ -46,6 +46,14 @@ STEPS: Final = {
     "wallet.triggerconstantcontract": "asking a node what the token's contract says",
     "release": "the commit of reservations and prepared attempts",
     "withdraw": "the commit of a withdrawal before signing",
+    # A sweep of the treasury
+    "sweep_begun": "the commit of a sweep's beginning",
+    "sweep_prepared": "the commit of a sweep's next transfer, its bytes fixed",
+    "sweep_signed": "the commit of a sweep's signature",
+    "sweep_claimed": "the commit that marks a sweep's transfer as sent, before a byte leaves",
+    "sweep_settled": "the commit of what a sweep moved, and its booking",
+    "sweep_dead": "the commit of a sweep's transfer that can never land",
+    "sweep_ended": "the commit of a sweep's end",
     # The signer
     "heartbeat": "the commit of its sign of life",
     "compare": "the commit of what its journal knew and the database didn't",

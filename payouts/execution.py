@@ -22,6 +22,7 @@ from payouts.headroom import Slots, claim_of
 from payouts.models.attempt import IN_FLIGHT, UNRESOLVED, Attempt, AttemptState
 from payouts.models.payout import HoldReason, Payout, PayoutStatus
 from payouts.slots.gate import MAY_GO
+from payouts.sweeps import outstanding
 from payouts.tron import encoding
 from payouts.tron.answers import BlockHeader
 from payouts.tron.transfer import build_transfer
@@ -128,10 +129,11 @@ class Funds:
             state=AttemptState.INCLUDED, block_number__gt=outlook.treasury_block
         )
         promised = Attempt.objects.filter(unpaid).aggregate(usdt=Sum("amount"), trx=Sum("predicted_fee"))
+        swept = outstanding.of()
         on_chain = outlook.treasury_usdt - (promised["usdt"] or 0)
         return cls(
-            usdt=min(on_chain, ledger.treasury_balance().available),
-            trx=outlook.treasury_trx - (promised["trx"] or 0),
+            usdt=min(on_chain, ledger.treasury_balance().available) - swept.usdt,
+            trx=outlook.treasury_trx - (promised["trx"] or 0) - swept.trx,
         )
 
 

@@ -11,6 +11,7 @@ from payouts import ledger
 from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
 from payouts.models.chain import OrphanSignature, OrphanState
 from payouts.models.payout import PayoutStatus
+from payouts.sweeps import outstanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,10 @@ class Explained:
 
 def by_books() -> Explained:
     """Read the open attempts first and the books then: what ends in between only widens what is explained."""
-    may_have_left = _sum(Attempt.objects.filter(state__in=UNRESOLVED)) + _sum(
-        OrphanSignature.objects.filter(state=OrphanState.OPEN)
+    may_have_left = (
+        _sum(Attempt.objects.filter(state__in=UNRESOLVED))
+        + _sum(OrphanSignature.objects.filter(state=OrphanState.OPEN))
+        + outstanding.of().usdt
     )
     # Paid differently from what was asked: gone from the chain, and in the books until people have decided.
     in_hands = _sum(Attempt.objects.filter(payout__status=PayoutStatus.MANUAL, state=AttemptState.SUCCEEDED))

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
+
 from kyc.screening import freshness
 from payouts import chain
 from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import HoldReason
+from payouts.sweeps import outstanding
 from routers import killswitch
 
 HEARTBEAT_FRESH = timedelta(seconds=30)
@@ -86,6 +89,13 @@ def _signer(state: ChainState, now: datetime) -> Closed | None:
     return None
 
 
+def _sweep(state: ChainState, now: datetime) -> Closed | None:
+    """What comes in goes to the key's destination: nothing is promised meanwhile."""
+    if outstanding.is_open(settings.TREASURY_ADDRESS):
+        return Closed(HoldReason.SIGNER, "The treasury is being swept: nothing is paid until that is done.")
+    return None
+
+
 def signer_lives(now: datetime) -> bool:
     """Whether the signer was here just now, and its journal and the database told the same story."""
     heartbeat = SignerState.objects.get(pk=1).heartbeat_at
@@ -101,6 +111,7 @@ _GATES: tuple[Callable[[ChainState, datetime], Closed | None], ...] = (
     _statement,
     _lists,
     _signer,
+    _sweep,
 )
 # A pulled kill switch is somebody's own act, and stands on every page as it is.
 ALARMING = (

@@ -22,10 +22,12 @@ TREASURY = "treasury"
 DEPOSITS = "deposits"
 SUSPENSE = "suspense"
 LOSSES = "losses"
+SWEPT = "swept"
 TREASURY_TRX = "treasury_trx"
 DEPOSITS_TRX = "deposits_trx"
 SUSPENSE_TRX = "suspense_trx"
 LOSSES_TRX = "losses_trx"
+SWEPT_TRX = "swept_trx"
 FEES = "fees"
 PAYABLE: dict[str, str] = {RouterType.V0: "payable_v0", RouterType.KYC: "payable_kyc"}
 
@@ -34,12 +36,14 @@ ACCOUNTS: dict[str, Currency] = {
     DEPOSITS: Currency.USDT,
     SUSPENSE: Currency.USDT,
     LOSSES: Currency.USDT,
+    SWEPT: Currency.USDT,
     PAYABLE[RouterType.V0]: Currency.USDT,
     PAYABLE[RouterType.KYC]: Currency.USDT,
     TREASURY_TRX: Currency.TRX,
     DEPOSITS_TRX: Currency.TRX,
     SUSPENSE_TRX: Currency.TRX,
     LOSSES_TRX: Currency.TRX,
+    SWEPT_TRX: Currency.TRX,
     FEES: Currency.TRX,
 }
 
@@ -148,6 +152,12 @@ def book_orphan(amount: int, *, fee: int, txid: str) -> None:
     """A transaction that we signed and no payout of ours carries has left the treasury (base units, and sun)."""
     moved = [(SUSPENSE, TREASURY, amount), (FEES, TREASURY_TRX, fee)]
     _book_leaving(moved, txid=txid, note="of the signer's journal, without a payout")
+
+
+def book_sweep(usdt: int, *, trx: int, fee: int, txid: str, destination: str) -> None:
+    """A sweep has left the treasury for its key's destination (base units, sun, sun)."""
+    moved = [(SWEPT, TREASURY, usdt), (SWEPT_TRX, TREASURY_TRX, trx), (FEES, TREASURY_TRX, fee)]
+    _book_leaving(moved, txid=txid, note=f"swept to {destination}")
 
 
 def post_as_moved(attempt: Attempt, *, reached: int, elsewhere: int) -> None:

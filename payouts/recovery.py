@@ -20,7 +20,9 @@ from payouts.models.attempt import UNRESOLVED, Attempt, AttemptState
 from payouts.models.cases import UnknownTransfer
 from payouts.models.chain import ChainState, OrphanSignature, OrphanState, SignerState
 from payouts.models.payout import Payout, PayoutStatus
+from payouts.sweeps import door, outstanding
 from payouts.tron.signing.journal import GENESIS, Entry, Journal
+from payouts.tron.sweep import is_sweep
 from routers import killswitch
 
 log = logging.getLogger(__name__)
@@ -93,12 +95,12 @@ def note_journal(journal: Journal, last_txid: str) -> None:
 
 
 def ours(txids: Collection[str]) -> set[str]:
-    """Which of these are in our books: attempts of ours, lines of the signer's journal without one, and what
-    two people booked though it wasn't ours."""
+    """Which of these are in our books: attempts of ours, sweeps, lines of the signer's journal without one, and
+    what two people booked though it wasn't ours."""
     attempts = Attempt.objects.filter(txid__in=txids).values_list("txid", flat=True)
     orphans = OrphanSignature.objects.filter(txid__in=txids).values_list("txid", flat=True)
     booked = UnknownTransfer.objects.filter(txid__in=txids).values_list("txid", flat=True)
-    return {*attempts, *orphans, *booked}
+    return {*attempts, *orphans, *booked, *outstanding.known(txids)}
 
 
 def suspects() -> set[tuple[str, int]]:
@@ -172,7 +174,10 @@ def _lock(row: SignerState, reason: str) -> None:
 
 
 def _import(entry: Entry, resign: Resign) -> bool:
-    """Make the database know one signature; False when no payout can carry it, and it is kept as an orphan."""
+    """Make the database know one signature; False when no payout can carry it, and it is kept as an orphan, and
+    for a sweep that the database has lost."""
+    if is_sweep(entry.payout_id):
+        return door.adopt(entry, resign)
     # Locked, so that nobody withdraws it meanwhile.
     known = Attempt.objects.select_for_update().filter(txid=entry.txid).first()
     if known is not None and known.state == AttemptState.PREPARED:
@@ -209,7 +214,7 @@ def _import(entry: Entry, resign: Resign) -> bool:
 
 def _skip_used_ids(entries: list[Entry]) -> None:
     """A restored database would hand out attempt ids that the journal has seen; the desk refuses such a one."""
-    highest = max(int(entry.attempt_id) for entry in entries)
+    highest = max((int(entry.attempt_id) for entry in entries if not is_sweep(entry.payout_id)), default=0)
     with connection.cursor() as cursor:
         # The application's role may draw from the sequence, neither read nor set it.
         cursor.execute("SELECT nextval('payouts_attempt_id_seq')")

@@ -19,6 +19,7 @@ from payouts.manager import PayoutManager
 from payouts.models.attempt import UNRESOLVED, Attempt
 from payouts.models.chain import ChainBlock, ChainState
 from payouts.settlement import Sighting
+from payouts.sweeps import outstanding
 from payouts.tron import addresses
 from payouts.tron.answers import Block, BlockHeader
 from payouts.tron.encoding import DecodeError, TransferContract, TriggerSmartContract, decode_raw_data
@@ -36,7 +37,8 @@ DEEPEST_FORK = 30
 def scan(state: ChainState) -> None:
     """Read what is new and settle what it decides. A node's error ends the round; the next one goes on from here."""
     open_attempts = Attempt.objects.filter(state__in=UNRESOLVED)
-    if not open_attempts.exists():
+    # While a sweep is under way the balance alone can't tell a theft: every block is looked at.
+    if not open_attempts.exists() and not outstanding.is_open():
         _skip_to(state)
         return
     try:

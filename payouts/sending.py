@@ -12,6 +12,7 @@ from lucid_payments import clock, seam
 from payouts import chain
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt, AttemptState, NodeAnswer
+from payouts.sweeps import sending as sweeps
 from payouts.tron.broadcast import BroadcastAnswer, Outcome, answer_from_error
 from payouts.tron.errors import NodeError
 from routers import killswitch
@@ -22,9 +23,9 @@ SOON = timedelta(seconds=3)
 
 
 def send_due() -> int:
-    """Broadcast what is signed and not yet seen; answers how many attempts went out."""
+    """Broadcast what is signed and not yet seen, sweeps first; answers how many transactions went out."""
     chain.start_round()
-    sent = 0
+    sent = sweeps.send_due()
     while chunk := PayoutManager.claim_for_sending(CHUNK, chain.state().head_time_ms):
         _broadcast(chunk)
         sent += len(chunk)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -25,15 +26,17 @@ from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt
 from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import HoldReason, PayoutStatus
+from payouts.sweeps import door
 from payouts.tron.encoding import decode_raw_data, txid
 from payouts.tron.signing.caps import SigningCaps
 from payouts.tron.signing.ceiling import Ceiling
-from payouts.tron.signing.desk import Signed, SigningDesk
+from payouts.tron.signing.desk import Refused, Signed, SigningDesk
 from payouts.tron.signing.errors import JournalError, SigningError
 from payouts.tron.signing.highest import HighestNumbers
 from payouts.tron.signing.journal import Entry, Journal
 from payouts.tron.signing.keybook import KeyBook
 from payouts.tron.signing.trust import TrustFile
+from payouts.tron.sweep import is_sweep
 from payouts.tron.transfer import TransferIntent
 from payouts.verdicts import intent_of
 from routers import killswitch
@@ -92,6 +95,7 @@ def desk() -> SigningDesk:
         ceiling().caps(),
         chain.network().usdt_contract,
         settings.FEE_LIMIT_CAP_TRX * SUN_PER_TRX,
+        book=keybook(),
     )
 
 
@@ -121,7 +125,7 @@ def _sign_prepared() -> int:
             daily_cap=caps.daily,
         )
     alarms.clear([ALARM])
-    signed = 0
+    signed = sign_sweeps(opened)
     while True:
         state = chain.state()
         why_not = refusal(state, clock.now())
@@ -132,6 +136,24 @@ def _sign_prepared() -> int:
         signed += len(result.signed)
         if len(result.signed) + len(result.refused) < SIGN_BATCH:
             return signed
+
+
+def sign_sweeps(opened: SigningDesk) -> int:
+    """Sweeps, each to its key's own destination: neither kill switch nor lock nor caps nor a statement stop them.
+
+    They are what is left to do when one of those has: money can only come home by them.
+    """
+
+    def ask(raw_datas: Mapping[str, bytes]) -> Sequence[Signed | Refused]:
+        answers = opened.sign_sweeps(
+            raw_datas, now_ms=clock.to_ms(clock.now()), head_time_ms=chain.state().head_time_ms
+        )
+        written = [answer.txid for answer in answers if isinstance(answer, Signed)]
+        if written:
+            recovery.note_journal(journal(), written[-1])
+        return answers
+
+    return len(door.sign(ask))
 
 
 def refusal(state: ChainState, now: datetime) -> str:
@@ -201,8 +223,21 @@ def _not_journalled(attempts: list[Attempt]) -> list[Attempt]:
 def _sign_again(opened: SigningDesk, entry: Entry) -> bytes:
     """The signed bytes of a journalled transaction: the same txid, whose signature an HSM makes another time."""
     raw_data = bytes.fromhex(entry.raw_data)
+    now_ms, head_time_ms = clock.to_ms(clock.now()), chain.state().head_time_ms
+    if is_sweep(entry.payout_id):
+        told = opened.sign_sweeps({entry.txid: raw_data}, now_ms=now_ms, head_time_ms=head_time_ms)
+    else:
+        told = opened.sign([_journalled(entry, raw_data)], now_ms=now_ms, head_time_ms=head_time_ms)
+    (answer,) = told
+    if not isinstance(answer, Signed):
+        raise JournalError("BROKEN", f"A journalled transaction isn't signed again: {answer.sentence}")
+    return answer.signed_transaction
+
+
+def _journalled(entry: Entry, raw_data: bytes) -> TransferIntent:
+    """What a payout's line of the journal was signed for."""
     decoded = decode_raw_data(raw_data)
-    intent = TransferIntent(
+    return TransferIntent(
         payout_id=entry.payout_id,
         attempt_id=entry.attempt_id,
         owner=settings.TREASURY_ADDRESS,
@@ -213,11 +248,6 @@ def _sign_again(opened: SigningDesk, entry: Entry) -> bytes:
         expiration_ms=entry.expiration_ms,
         raw_data=raw_data,
     )
-    now_ms = clock.to_ms(clock.now())
-    answer = opened.sign([intent], now_ms=now_ms, head_time_ms=chain.state().head_time_ms)[0]
-    if not isinstance(answer, Signed):
-        raise JournalError("BROKEN", f"A journalled transaction isn't signed again: {answer.sentence}")
-    return answer.signed_transaction
 
 
 def _unfit(attempt: Attempt, at: datetime) -> str:

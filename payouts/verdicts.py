@@ -130,21 +130,45 @@ def _forget_control(txid: str) -> None:
     ChainState.objects.filter(pk=1, control_txid=txid).update(control_txid="", control_block=0)
 
 
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What the chain says of one transaction of ours: where it landed, that it never can, or neither yet.
+
+    `absence` is to be kept for the next time it is asked about.
+    """
+
+    landed: Finding | None = None
+    is_dead: bool = False
+    absence: list[dict[str, Any]] | None = None
+
+
+def fate(txid: str, expiration_ms: int, absence: list[dict[str, Any]] | None, state: ChainState) -> Fate:
+    """Ask every node what became of a transaction, by the rules that hold for all of them (sentences 4 and 5)."""
+    told = chain.pool().every(lambda node: _testify(node, txid))
+    words = [word for word in told.values() if isinstance(word, Finding)]
+    if agree(words, required=chain.required_operators()) is not None:
+        return Fate(landed=words[0], absence=absence)
+    if state.solid_time_ms < expiration_ms:
+        return Fate(absence=absence)
+    sought = _seek(txid, expiration_ms, absence, control(state))
+    match sought.found:
+        case "dead":
+            return Fate(is_dead=True, absence=absence)
+        case "absent":
+            return Fate(absence=sought.absence)
+        case "seen":
+            return Fate()
+    return Fate(absence=absence)
+
+
 def judge_orphan(orphan: OrphanSignature, state: ChainState) -> None:
     """What became of a journalled transaction that no payout carries: paid, or harmless for ever."""
-    told = chain.pool().every(lambda node: _testify(node, orphan.txid))
-    info = agree(
-        [word for word in told.values() if isinstance(word, Finding)], required=chain.required_operators()
-    )
-    if info is not None:
-        _decide(orphan, info)
-    elif state.solid_time_ms >= orphan.expiration_ms:
-        sought = _seek(orphan.txid, orphan.expiration_ms, orphan.absence, control(state))
-        if sought.found == "dead":
-            _decide(orphan, None)
-        elif sought.found == "absent":
-            orphan.absence = sought.absence
-            orphan.save(update_fields=["absence"])
+    found = fate(orphan.txid, orphan.expiration_ms, orphan.absence, state)
+    if found.landed is not None or found.is_dead:
+        _decide(orphan, found.landed.info if found.landed else None)
+    elif found.absence != orphan.absence:
+        orphan.absence = found.absence
+        orphan.save(update_fields=["absence"])
 
 
 @commits.atomic("orphan")

@@ -15,6 +15,7 @@ from payouts import cases, chain, examination, lookout, metrics, recovery, scann
 from payouts.models.attempt import UNRESOLVED, Attempt
 from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import Payout, PayoutStatus
+from payouts.sweeps import advancing, outstanding
 from payouts.tron.errors import NoUsableNode
 from payouts.tron.health import Heads
 
@@ -53,6 +54,7 @@ def _round(now: datetime) -> bool:
         return False
     scanning.scan(state)
     treasury.read(state)
+    advancing.advance(chain.state())
     recovery.resolve(chain.state())
     cases.sweep(chain.state())
     return True
@@ -63,7 +65,7 @@ def _idle() -> bool:
     on_its_way = Attempt.objects.filter(Q(state__in=UNRESOLVED) | Q(state="prepared")).exists()
     due = Payout.objects.filter(status=PayoutStatus.SCHEDULED, due_at__lte=clock.now()).exists()
     locked = SignerState.objects.exclude(locked_reason="").exists()
-    return not (on_its_way or due or locked)
+    return not (on_its_way or due or locked or outstanding.is_open())
 
 
 @commits.atomic("reading")

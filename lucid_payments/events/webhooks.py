@@ -28,6 +28,8 @@ KNOWN_TYPES: Final = frozenset(
         *(f"distribution.{word}" for word in ("running", "paused", "settled", "reported")),
         *(f"breaker.{word}" for word in ("opened", "half_open", "closed")),
         *(f"killswitch.{word}" for word in ("pulled", "released")),
+        *(f"sweep.{word}" for word in ("begun", "ended")),
+        *(f"sweep.transfer_{word}" for word in ("succeeded", "reverted", "dead")),
         *(f"kyc.{word}" for word in ("submitted", "info_requested", "answered", "approved", "rejected")),
         *(f"kyc.{word}" for word in ("expiring", "expired", "suspended", "revoked")),
         *(f"kyc.{word}" for word in ("corrected", "restricted", "unrestricted", "erased")),

@@ -30,6 +30,8 @@ NAMES = {
     "unknown_transfer": "Unknown outgoing transfer",
     "list_ageing": "Sanctions list gets old",
     "heartbeat_unsent": "The heartbeat isn't taken outside",
+    "sweep_refused": "The signer refuses a sweep",
+    "sweep_differs": "A sweep did something else",
     "tor_away": "Tor is away",
 }
 

@@ -22,6 +22,7 @@ from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import READING, RecordAdmin
 from lucid_payments.backoffice.site import site
 from payouts import ledger, runway
+from payouts.admin import sweeps
 from payouts.admin.chain import FRESH, freshness
 from payouts.explained import by_books
 from payouts.ledger import Balance
@@ -63,6 +64,7 @@ class TreasuryAdmin(RecordAdmin):
             "now_url": reverse("admin:payouts_treasury_now"),
             "address": settings.TREASURY_ADDRESS,
             "network": settings.TRON_NETWORK,
+            "sweeps": sweeps.under_way(),
             "explorer": NETWORKS[settings.TRON_NETWORK].address_url(settings.TREASURY_ADDRESS),
         }
         return TemplateResponse(request, "admin/payouts/treasury.html", context)

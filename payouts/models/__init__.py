@@ -28,6 +28,7 @@ from payouts.models.reconciliation import ReconciliationCase, ReconciliationRun
 from payouts.models.report import Report, ReportFile, ReportPart
 from payouts.models.session_rule import PaymentState, SessionPayment, SessionRule
 from payouts.models.slot import PayoutSlot, SlotState
+from payouts.models.sweep import Sweep, SweepCause, SweepState, SweepTransfer, TransferState
 from payouts.models.tally import Tally, TallyChange
 from payouts.models.unusual import LargestOfDay, UnusualAmount
 from payouts.models.upload import FileKind, PayoutUpload, UploadState
@@ -81,8 +82,13 @@ __all__ = [
     "SessionRule",
     "SignerState",
     "SlotState",
+    "Sweep",
+    "SweepCause",
+    "SweepState",
+    "SweepTransfer",
     "Tally",
     "TallyChange",
+    "TransferState",
     "Treasury",
     "UnknownTransfer",
     "UnusualAmount",

@@ -17,6 +17,7 @@ from payouts.models.chain import OrphanSignature, OrphanState
 from payouts.models.ledger import Currency, LedgerAccount, LedgerTransfer, TransferKind
 from payouts.models.payout import PayoutStatus
 from payouts.models.reconciliation import CaseKind, ReconciliationCase
+from payouts.sweeps import outstanding
 
 _OURS = (ledger.TREASURY, ledger.TREASURY_TRX)
 # What comes in is no part of what a transaction took out; what comes back from anywhere else corrects it.
@@ -103,7 +104,7 @@ def booked(txids: Collection[str]) -> dict[str, BookedTransaction]:
         attempts[txid].recipient_address = ""
     recipients = dict(
         OrphanSignature.objects.filter(txid__in=sums.keys()).values_list("txid", "recipient_address")
-    )
+    ) | outstanding.destinations(sums.keys())
     return {
         txid: BookedTransaction(
             txid=txid,
@@ -122,7 +123,8 @@ def booked(txids: Collection[str]) -> dict[str, BookedTransaction]:
 def on_their_way(txids: Collection[str] | None = None) -> set[str]:
     """Our transactions that may stand in a final block and whose money isn't posted: of these, or all there are.
 
-    Open attempts, those that paid differently from what was asked (people decide), and journal lines not judged yet.
+    Open attempts, those that paid differently from what was asked (people decide), sweeps' transfers and journal
+    lines not judged yet.
     """
     attempts = Attempt.objects.filter(
         Q(state__in=UNRESOLVED)
@@ -135,7 +137,11 @@ def on_their_way(txids: Collection[str] | None = None) -> set[str]:
     orphans = OrphanSignature.objects.filter(state=OrphanState.OPEN)
     if txids is not None:
         attempts, orphans = attempts.filter(txid__in=txids), orphans.filter(txid__in=txids)
-    return {*attempts.values_list("txid", flat=True), *orphans.values_list("txid", flat=True)}
+    return {
+        *attempts.values_list("txid", flat=True),
+        *orphans.values_list("txid", flat=True),
+        *outstanding.live(txids),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +169,7 @@ def expected(block_number: int) -> Expected:
     later = Attempt.objects.filter(
         block_number__gt=block_number, state__in=(AttemptState.SUCCEEDED, AttemptState.REVERTED)
     ).values_list("txid", flat=True)
-    taken_out = booked(list(later)).values()
+    taken_out = booked({*later, *outstanding.landed_after(block_number)}).values()
     by_cases = _transaction_cases()
     going = on_their_way()
     known = booked(going)

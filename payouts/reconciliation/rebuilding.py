@@ -22,9 +22,11 @@ from payouts.models.attempt import UNRESOLVED, Attempt
 from payouts.models.cases import CaseKind, ManualCase
 from payouts.models.chain import ChainState, OrphanSignature, OrphanState
 from payouts.models.ledger import Currency
+from payouts.models.sweep import LIVE, SweepTransfer
 from payouts.reconciliation import books, runs
 from payouts.reconciliation.errors import Inconclusive
 from payouts.reconciliation.reading import Balances, ChainReader, ChainTransaction
+from payouts.sweeps import advancing
 from payouts.tron.encoding import DecodeError, decode_raw_data
 
 # A node of one's own takes several questions at once; most of each answer's time is the way.
@@ -42,6 +44,7 @@ class Lost:
     booked_trx: int
     attempt: Attempt | None
     orphan: OrphanSignature | None
+    sweep: SweepTransfer | None = None
     # Found as unknown already: two people book it by their evidence.
     waits: bool = False
 
@@ -57,14 +60,23 @@ class Lost:
 
     @property
     def known(self) -> bool:
-        """Whether an attempt or a journal's line of ours will be settled by it, by our own rules."""
+        """Whether an attempt, a sweep or a journal's line of ours will be settled by it, by our own rules."""
         open_attempt = self.attempt is not None and self.attempt.state in UNRESOLVED
-        return open_attempt or (self.orphan is not None and self.orphan.state == OrphanState.OPEN)
+        open_sweep = self.sweep is not None and self.sweep.state in LIVE
+        return (
+            open_attempt or open_sweep or (self.orphan is not None and self.orphan.state == OrphanState.OPEN)
+        )
 
     @property
     def bookable(self) -> bool:
         """What the books have too much of, and what an ended attempt says otherwise, is for people: a case."""
-        ours_to_book = self.attempt is None and not self.waits and self.usdt >= 0 and self.trx >= 0
+        ours_to_book = (
+            self.attempt is None
+            and self.sweep is None
+            and not self.waits
+            and self.usdt >= 0
+            and self.trx >= 0
+        )
         return self.known or ours_to_book
 
 
@@ -156,6 +168,7 @@ def _lost(reader: ChainReader, found: Sequence[ChainTransaction], at: Balances) 
     booked = books.booked(txids)
     attempts = {each.txid: each for each in Attempt.objects.filter(txid__in=txids).select_related("payout")}
     orphans = {each.txid: each for each in OrphanSignature.objects.filter(txid__in=txids)}
+    sweeps = {each.txid: each for each in SweepTransfer.objects.filter(txid__in=txids)}
     waiting = set(
         ManualCase.objects.filter(kind=CaseKind.UNKNOWN_TRANSFER, txid__in=txids, closed_at=None).values_list(
             "txid", flat=True
@@ -170,6 +183,7 @@ def _lost(reader: ChainReader, found: Sequence[ChainTransaction], at: Balances) 
             entry.trx if entry else 0,
             attempts.get(seen.txid),
             orphans.get(seen.txid),
+            sweeps.get(seen.txid),
             seen.txid in waiting,
         )
         if not each.usdt and not each.trx:
@@ -237,6 +251,8 @@ def _settle(lost: Lost) -> None:
     """By the same rules, and the same two operators' word, as the watcher's."""
     if lost.attempt is not None:
         verdicts.settle_by_id(lost.attempt)
+    elif lost.sweep is not None:
+        advancing.judge(lost.sweep, chain.state())
     elif lost.orphan is not None:
         verdicts.judge_orphan(lost.orphan, chain.state())
 
@@ -281,6 +297,8 @@ def words(lost: Iterable[Lost]) -> Iterable[str]:
     for each in lost:
         if each.attempt is not None and each.known:
             what = f"settles {each.attempt.payout.payout_id}, attempt {each.attempt.number}"
+        elif each.known and each.sweep is not None:
+            what = f"settles {each.sweep}, to {each.sweep.sweep.destination}"
         elif each.known and each.orphan is not None:
             what = f"of the signer's journal ({each.orphan.payout_label or 'no payout'}): booked to suspense"
         elif each.bookable:

@@ -144,7 +144,7 @@ class Agreement:
         yield "Fees, by the attempts", None, None, self.fees_of_attempts, "as the chain charged them"
         yield (
             "Moved otherwise, by the ledger", self.otherwise.count, self.otherwise.usdt, self.otherwise.trx,
-            "to or from suspense and losses",
+            "to or from suspense and losses, and swept",
         )  # fmt: skip
         if self.scope.start is not None:
             yield (

@@ -30,12 +30,14 @@ TITLES: Final = {
     ledger.DEPOSITS: "Deposits received",
     ledger.SUSPENSE: "Suspense, to be explained",
     ledger.LOSSES: "Losses",
+    ledger.SWEPT: "Swept to a key's destination",
     ledger.PAYABLE["PayoutRouterV0"]: "Paid to recipients, V0 router",
     ledger.PAYABLE["PayoutRouterKYC"]: "Paid to recipients, KYC router",
     ledger.TREASURY_TRX: "Treasury, TRX",
     ledger.DEPOSITS_TRX: "Deposits received, TRX",
     ledger.SUSPENSE_TRX: "Suspense, TRX",
     ledger.LOSSES_TRX: "Losses, TRX",
+    ledger.SWEPT_TRX: "Swept to a key's destination, TRX",
     ledger.FEES: "Network fees burned",
 }
 ENTRIES: Final = (

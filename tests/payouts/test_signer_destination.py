@@ -89,7 +89,11 @@ def test_a_retired_key_stays_so_and_keeps_its_destination(tmp_path: Path) -> Non
     book.fix_destination(NEXT, COLD, by="ann, bob", reason=REASON, now_ms=1)
     for _ in range(2):
         book.retire(NEXT, by="ann", reason=REASON, now_ms=2)
-    assert (book.retired(), book.destinations(), len(book.decisions())) == ({NEXT}, {NEXT: COLD}, 2)
+    assert (book.retired(), book.destinations(), len(book.decisions())) == (
+        frozenset({NEXT}),
+        {NEXT: COLD},
+        2,
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """`manage.py treasury`: the treasury's key, in an encrypted file or inside an HSM, and what its ceremony does with it.
 
 Prints addresses and signatures of texts, and nothing else. Password, PIN and key come from a file or a prompt, never
-from an argument: arguments stand in the process list and in the shell's history.
+from an argument: arguments stand in the process list and in the shell's history. What a key holds is swept by the
+acts of `payouts.sweeps.command`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from payouts import treasury_ceremony, treasury_key
+from payouts.sweeps import command
 from payouts.tron.signing import HsmSigner, KeyFileError, KeyFileSigner, Secret, Signer, SigningError, keyfile
 
 
 class Command(BaseCommand):
-    help = "The treasury's key, in a file or an HSM: make it, show its address, prove it, back it up and restore it."
+    help = "The treasury's key, in a file or an HSM: make, show, prove, back up, restore and sweep it."
     # A key ceremony happens offline: no database, no broker, no nodes.
     requires_system_checks: list[str] = []
 
@@ -34,13 +36,19 @@ class Command(BaseCommand):
         treasury_ceremony.add_arguments(lambda name, help: _added(actions, name, help))
         for action in (creating, showing, actions.choices["prove"]):
             _add_hsm(action)
-        for action in actions.choices.values():
+        for action in list(actions.choices.values()):
             action.add_argument("--file", type=Path, help="the encrypted file (default: TREASURY_KEY_FILE)")
             action.add_argument(
                 "--password-file", type=Path, help="holds the password (default: TREASURY_PASSWORD_FILE)"
             )
 
+        command.add_actions(actions)
+
     def handle(self, *args: Any, **options: Any) -> None:
+        act = command.ACTS.get(options["action"])
+        if act is not None:
+            act(self.stdout, options)
+            return
         try:
             self.stdout.write(_ACTIONS[options["action"]](options))
         except (SigningError, ImproperlyConfigured) as error:

@@ -19,6 +19,7 @@ from typing import Final
 
 from payouts.tron.signing.caps import DAY_MS
 from payouts.tron.signing.errors import JournalError
+from payouts.tron.sweep import is_sweep
 from payouts.tron.transfer import TransferIntent
 
 GENESIS: Final = "0" * 64
@@ -29,7 +30,7 @@ _MACHINE_ID: Final = Path("/etc/machine-id")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One signature: when (UTC milliseconds), for what (USDT base units), and the exact bytes."""
+    """One signature: when (UTC milliseconds), for what (USDT base units; sun for a sweep of TRX), the exact bytes."""
 
     seq: int
     time_ms: int
@@ -62,9 +63,11 @@ class _Index:
         self.offset_by_txid[entry.txid] = offset
         held = self.latest_by_payout.get(entry.payout_id, (0, ""))
         self.latest_by_payout[entry.payout_id] = max(held, (entry.expiration_ms, entry.txid))
-        self.recent.append((entry.time_ms, entry.amount))
+        # A sweep counts for no cap: it goes to the key's own destination alone.
+        if not is_sweep(entry.payout_id):
+            self.recent.append((entry.time_ms, entry.amount))
         self.newest_ms = max(self.newest_ms, entry.time_ms)
-        while self.recent[0][0] <= self.newest_ms - DAY_MS:
+        while self.recent and self.recent[0][0] <= self.newest_ms - DAY_MS:
             self.recent.popleft()
 
 

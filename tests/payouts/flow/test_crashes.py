@@ -227,8 +227,12 @@ REQUESTS = ("request", "create", "create_batch", "nudge")
 FILES = ("submit_file",)
 # Steps of a monthly run: tests/payouts/distribution/test_killed.py.
 MONTHLY = ("draw_line", "freeze", "compute", "pay_chunks", "settle_run")
+# Of a sweep: test_sweep_crashes.py.
+SWEEPS = tuple(step for step in STEPS if step.startswith("sweep_"))
 EVERYDAY = tuple(
-    step for step in STEPS if step not in {*STORIES, *BURIAL, *AFTER_A_DEATH, *REQUESTS, *FILES, *MONTHLY}
+    step
+    for step in STEPS
+    if step not in {*STORIES, *BURIAL, *AFTER_A_DEATH, *REQUESTS, *FILES, *MONTHLY, *SWEEPS}
 )
 # What was lost before such a commit isn't done again: a death behind it needs a story of its own.
 NOT_REPEATED = ("answers", "solid_scan")
@@ -269,7 +273,9 @@ def test_a_second_and_a_third_death_while_the_first_is_healed_change_nothing(wor
 
 def test_no_point_is_left_out() -> None:
     told = [point for points, _ in GROUPS for point in points]
-    told += [point for step in (*AFTER_A_DEATH, *REQUESTS, *FILES, *MONTHLY) for point in around(step)]
+    told += [
+        point for step in (*AFTER_A_DEATH, *REQUESTS, *FILES, *MONTHLY, *SWEEPS) for point in around(step)
+    ]
     assert sorted(told) == sorted(POINTS)
 
 
