@@ -12,6 +12,10 @@ def main() -> None:
 
         sys.exit(offline.main(sys.argv[2:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lucid_payments.settings")
+    # What a command counts is nobody's figure, and its file in web's folder would be of whoever ran it.
+    from prometheus_client import values
+
+    values.ValueClass = values.MutexValue
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 

@@ -157,3 +157,4 @@ def test_a_command_s_output_is_its_own_and_its_log_goes_beside_it(
     assert "{" not in done.stdout
     for line in done.stderr.splitlines():
         json.loads(line)
+    assert list((tmp_path / "metrics-command").iterdir()) == [], "it counts for nobody"
