@@ -1,7 +1,7 @@
 """Change a secret that stands in files, while everything runs: `python -m lucid_payments.secret_files`.
 
     change secret-key FOLDER…    a new one in its first line; the one before it, in the second, still counts
-    settle secret-key FOLDER…    the one before it counts no longer
+    settle secret-key FOLDER…    the one before it counts no longer (but audit-seal's, by which the past is verified)
 
 Each FOLDER is searched with the folders in it for files of that name; all of them get the same secret. Every process
 that has the secret is started anew after either step. Needs no settings, so that root can run it; no secret is shown.
@@ -19,6 +19,8 @@ from lucid_payments.private_files import replace_file
 
 CHANGING: Final = ("secret-key", "webhook-key", "gateway-token", "metrics-token")
 """Those that `env.changing_secret` reads: two may count at once."""
+KEPT: Final = ("audit-seal",)
+"""Those whose earlier ones stay below the new one: what they signed is still verified."""
 LENGTH: Final = 48
 
 
@@ -35,22 +37,24 @@ def change(name: str, folders: list[Path]) -> list[Path]:
     lines = _newest_lines(files)
     if any(_lines(file) != lines for file in files):
         return _write(files, lines)
-    if len(lines) > 1:
+    if len(lines) > 1 and name not in KEPT:
         raise SecretFileError(
             f"{name} was changed before: settle that first, once every process has started anew."
         )
-    return _write(files, [secrets.token_urlsafe(LENGTH), lines[0]])
+    return _write(files, [secrets.token_urlsafe(LENGTH), *lines])
 
 
 def settle(name: str, folders: list[Path]) -> list[Path]:
     """Only the newest one counts from now on. Raises SecretFileError."""
+    if name in KEPT:
+        raise SecretFileError(f"What {name} signed is verified by it for ever: it stays.")
     files = _files(name, folders)
     return _write(files, _newest_lines(files)[:1])
 
 
 def _files(name: str, folders: list[Path]) -> list[Path]:
-    if name not in CHANGING:
-        raise SecretFileError(f"{name} can't be changed this way; these can: {', '.join(CHANGING)}.")
+    if name not in CHANGING + KEPT:
+        raise SecretFileError(f"{name} can't be changed this way; these can: {', '.join(CHANGING + KEPT)}.")
     files = sorted(
         file for folder in folders for file in [folder / name, *folder.glob(f"*/{name}")] if file.is_file()
     )
@@ -77,14 +81,18 @@ def _newest_lines(files: list[Path]) -> list[str]:
 
 
 def _write(files: list[Path], lines: list[str]) -> list[Path]:
-    """Each file anew, its owner and mode kept: a process reads the old or the new, never a part."""
     for file in files:
-        status = file.stat()
-        replace_file(file, "\n".join(lines) + "\n")
-        if (file.stat().st_uid, file.stat().st_gid) != (status.st_uid, status.st_gid):
-            os.chown(file, status.st_uid, status.st_gid)
-        file.chmod(status.st_mode & 0o777)
+        rewrite(file, "\n".join(lines) + "\n", like=file)
     return files
+
+
+def rewrite(file: Path, content: str, *, like: Path) -> None:
+    """The file anew, with owner and mode of `like`: a process reads the old or the new, never a part."""
+    status = like.stat()
+    replace_file(file, content)
+    if (file.stat().st_uid, file.stat().st_gid) != (status.st_uid, status.st_gid):
+        os.chown(file, status.st_uid, status.st_gid)
+    file.chmod(status.st_mode & 0o777)
 
 
 def main(arguments: list[str]) -> int:

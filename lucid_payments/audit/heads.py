@@ -28,14 +28,14 @@ def has_key() -> bool:
 
 
 def sign(position: int, head: str) -> str:
-    """HMAC-SHA-256, in hex, of a position and its hash."""
-    return hmac.new(
-        _key(settings.AUDIT_SEAL_KEY_FILE), f"{position}:{head}".encode(), hashlib.sha256
-    ).hexdigest()
+    """HMAC-SHA-256, in hex, of a position and its hash, by the newest key."""
+    return _signature(_keys(settings.AUDIT_SEAL_KEY_FILE)[0], position, head)
 
 
 def is_signed_by_us(head: AuditHead) -> bool:
-    return hmac.compare_digest(head.signature, sign(head.position, head.hash))
+    """By the newest key or one of those before it."""
+    expected = [_signature(key, head.position, head.hash) for key in _keys(settings.AUDIT_SEAL_KEY_FILE)]
+    return any(hmac.compare_digest(head.signature, one) for one in expected)
 
 
 def sign_when_due(seal: AuditSeal) -> None:
@@ -48,11 +48,16 @@ def sign_when_due(seal: AuditSeal) -> None:
     logger.info("audit head %s:%s signed %s", seal.position, seal.hash, signature)
 
 
+def _signature(key: bytes, position: int, head: str) -> str:
+    return hmac.new(key, f"{position}:{head}".encode(), hashlib.sha256).hexdigest()
+
+
 @cache
-def _key(file: str) -> bytes:
-    key = Path(file).read_bytes().strip()
-    if len(key) < MINIMUM_KEY_BYTES:
+def _keys(file: str) -> list[bytes]:
+    """A line each, the newest first; the others only verify what they once signed."""
+    keys = Path(file).read_bytes().split()
+    if not keys or min(map(len, keys)) < MINIMUM_KEY_BYTES:
         raise ImproperlyConfigured(
-            f"AUDIT_SEAL_KEY_FILE: the key must have {MINIMUM_KEY_BYTES} bytes or more."
+            f"AUDIT_SEAL_KEY_FILE: the key must have {MINIMUM_KEY_BYTES} bytes or more, in one line."
         )
-    return key
+    return keys

@@ -17,6 +17,8 @@ from lucid_payments import env, secret_files
 from lucid_payments.accounts import recovery
 from lucid_payments.accounts.models import User
 from lucid_payments.api import client_address, metrics
+from lucid_payments.audit import heads
+from lucid_payments.audit.models import AuditHead
 from lucid_payments.events import signatures
 from lucid_payments.events.models import WebhookEndpoint
 from lucid_payments.secret_files import SecretFileError, change, settle
@@ -98,6 +100,24 @@ def test_the_command_shows_files_and_no_secret(folder: Path) -> None:
         assert not any(secret in shown for file in lines(folder) for secret in file)
         assert OLD.replace(" ", "-") not in shown
     assert set(secret_files.CHANGING) == {"secret-key", "webhook-key", "gateway-token", "metrics-token"}
+
+
+def test_the_audit_logs_earlier_keys_stay_and_verify_what_they_signed(tmp_path: Path, settings: Any) -> None:
+    file = tmp_path / "audit-seal"
+    file.write_text("o" * 40 + "\n")
+    settings.AUDIT_SEAL_KEY_FILE = str(file)
+    signed = []
+    for _ in range(3):
+        heads._keys.cache_clear()
+        signed.append(AuditHead(position=7, hash="ab" * 32, signature=heads.sign(7, "ab" * 32)))
+        change("audit-seal", [tmp_path])
+    heads._keys.cache_clear()
+    assert len({head.signature for head in signed}) == 3
+    assert all(heads.is_signed_by_us(head) for head in signed)
+    assert not heads.is_signed_by_us(AuditHead(position=8, hash="ab" * 32, signature=signed[0].signature))
+    with pytest.raises(SecretFileError, match="it stays"):
+        settle("audit-seal", [tmp_path])
+    heads._keys.cache_clear()
 
 
 # What the one before still does, until it is settled.

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import os
+import subprocess
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,3 +114,21 @@ def test_the_pin_reaches_neither_output_nor_errors(
 def test_a_pin_is_no_argument(token: SoftHsm) -> None:
     with pytest.raises(CommandError, match="unrecognized"):
         treasury("show", "--pin", PIN_TEXT)
+
+
+def test_the_process_list_shows_no_pin(token: SoftHsm, tmp_path: Path, settings: Any) -> None:
+    """Of the very process that holds the session: its arguments, and its environment."""
+    address = treasury("create", "--pkcs11")
+    program = (
+        "import django; django.setup(); from payouts import treasury_key; print(treasury_key.open_signer().address);"
+        "print(open('/proc/self/cmdline').read(), open('/proc/self/environ').read())"
+    )
+    names = ("TREASURY_PKCS11_MODULE", "TREASURY_PKCS11_TOKEN", "TREASURY_PKCS11_KEY", "TREASURY_PIN_FILE")
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **{name: getattr(settings, name) for name in names}},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.startswith(address), done.stderr
+    assert "TREASURY_PIN_FILE" in done.stdout
+    assert PIN_TEXT not in done.stdout + done.stderr
