@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -69,6 +70,14 @@ class Images:
         )
         assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
         return done.stdout.strip()
+
+    def environment(self) -> dict[str, str]:
+        """For a script that calls buildah itself: this store, and no root's powers."""
+        file = self.folder / "storage.conf"
+        file.write_text(
+            f'[storage]\ndriver = "vfs"\ngraphroot = "{self.folder}/store"\nrunroot = "{self.folder}/run"\n'
+        )
+        return {**os.environ, "CONTAINERS_STORAGE_CONF": str(file), "BUILDAH_ISOLATION": "chroot"}
 
     def remove(self) -> None:
         shutil.rmtree(self.folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from tests.deploy.containers import system_calls
 from tests.deploy.containers.debian import DEBIAN_12, DEBIAN_13, Release
-from tests.deploy.containers.images import Images
+from tests.deploy.containers.images import ROOT, Images
 from tests.faults.orders import descendants
 from tests.faults.rig import wait_until
 from tests.load.client import Client
@@ -150,3 +151,25 @@ def inside(root: Path, home: Path, question: str) -> subprocess.CompletedProcess
     ]
     command += ["/usr/bin/python3", "-m", "lucid_payments.healthcheck", question]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("built", [DEBIAN_13], ids=["debian13"], indirect=True)
+def test_the_bundle_is_loaded_where_nothing_can_be_fetched(
+    images: Images, built: tuple[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "bundle"
+    given = {"ENGINE": "buildah", "ARCH": "amd64", "SERVERS": "0", "BUILD_ARGS": "--pull-never"}
+    given["VENV"] = str(Path(sys.executable).parent.parent)
+    made = subprocess.run(
+        ["bash", "scripts/bundle", str(folder)], cwd=ROOT, env={**images.environment(), **given},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr[-4000:]
+    print(made.stdout)
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
+    parts = {part["name"] for part in json.loads((folder / "sbom.cdx.json").read_text())["components"]}
+    assert {"django", "celery", "tronpy", "psycopg"} <= parts
+    elsewhere = Images(tmp_path / "elsewhere")
+    (file,) = (folder / "images").iterdir()
+    loaded = elsewhere.run("pull", "-q", f"docker-archive:{file}")
+    assert said_by_the_image(elsewhere, loaded)["User"] == "65532:65532"
