@@ -48,6 +48,7 @@ class Images:
             "PYTHON_VERSION": release.python,
             "TARGETARCH": architecture,
             "BUILDPLATFORM": "linux/amd64",
+            "TARGETPLATFORM": f"linux/{architecture}",
         }
         given = [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
         options = ["--isolation", "chroot", "--pull-never", "--format", "docker", "--arch", architecture]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,30 +114,63 @@ def status_of(stack: Stack) -> dict[str, dict[str, str]]:
     return found
 
 
+@pytest.fixture(scope="module")
+def stack(built: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A demo of which every process of ours runs inside the image, with the listed system calls alone."""
+    allowed = system_calls.compiled(tmp_path_factory.mktemp("filter") / "filter")
+    program = ("tests.deploy.containers.image_demo", str(built[1]), "--filter", str(allowed))
+    with running(free_port(), program=program, DEMO_HISTORY_DAYS="0", V0_IN_FLIGHT_CAP="10") as found:
+        yield found
+
+
+def wait_until_paid(stack: Stack, *payout_ids: str) -> None:
+    """Confirmed, each by exactly one transaction that was ever signed for it."""
+    unpaid = "SELECT 1 FROM payouts_payout WHERE payout_id = ANY(%s) AND status <> 'confirmed' LIMIT 1"
+    wait_until(lambda: not stack.query(unpaid, list(payout_ids)), "not paid", PAID_SECONDS)
+    signed = stack.query(
+        "SELECT p.payout_id, count(*) FROM payouts_attempt a JOIN payouts_payout p ON p.id = a.payout_id "
+        "WHERE p.payout_id = ANY(%s) AND a.signed_at IS NOT NULL GROUP BY 1",
+        list(payout_ids),
+    )
+    assert dict(signed) == dict.fromkeys(payout_ids, 1)
+
+
 def test_it_pays_read_only_without_a_right_and_with_no_other_system_call(
-    built: tuple[str, Path], tmp_path: Path
+    stack: Stack, built: tuple[str, Path]
 ) -> None:
-    _, root = built
-    allowed = system_calls.compiled(tmp_path / "filter")
-    program = ("tests.deploy.containers.image_demo", str(root), "--filter", str(allowed))
-    with running(free_port(), program=program, DEMO_HISTORY_DAYS="0") as stack:
-        payout_id = Client(stack.facts).pay("by-the-image", "1.50")
-        statuses = status_of(stack)
-        assert {name.split()[0] for name in statuses} == set(PROCESSES)
-        for name, status in statuses.items():
-            assert status["CapEff"] == status["CapBnd"] == "0" * 16, name
-            assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2"), name
-        wait_until(
-            lambda: stack.query(
-                "SELECT 1 FROM payouts_payout WHERE payout_id = %s AND status = 'confirmed'", payout_id
-            ),
-            "not paid",
-            PAID_SECONDS,
-        )
-        assert stack.query("SELECT state FROM payouts_attempt a JOIN payouts_payout p ON p.id = a.payout_id "
-                           "WHERE p.payout_id = %s", payout_id) == [("succeeded",)]  # fmt: skip
-        for question in ("web", "ready"):
-            assert inside(root, stack.folder, question).stdout == "well\n"
+    payout_id = Client(stack.facts).pay("by-the-image", "1.50")
+    statuses = status_of(stack)
+    assert {name.split()[0] for name in statuses} == set(PROCESSES)
+    for name, status in statuses.items():
+        assert status["CapEff"] == status["CapBnd"] == "0" * 16, name
+        assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2"), name
+    wait_until_paid(stack, payout_id)
+    for question in ("web", "ready"):
+        assert inside(built[1], stack.folder, question).stdout == "well\n"
+
+
+def test_a_restart_of_one_after_the_other_loses_no_payout(stack: Stack) -> None:
+    client = Client(stack.facts)
+    asked = []
+    for name in ("web", "worker", "signer", "beat"):
+        asked += [client.pay(f"before-{name}-{number}") for number in range(3)]
+        client.hang_up()
+        before = stack.pids()[name]
+        os.kill(before, signal.SIGTERM)
+        wait_until(lambda name=name, before=before: stack.pids().get(name, before) != before, name, 120)  # type: ignore[misc]
+        wait_until(lambda name=name: is_there(stack, name), f"{name} isn't ready", 120)  # type: ignore[misc]
+    asked.append(client.pay("after-all"))
+    wait_until_paid(stack, *asked)
+
+
+def is_there(stack: Stack, name: str) -> bool:
+    if name != "web":
+        return (stack.folder / "ready" / name).exists()
+    try:
+        with urllib.request.urlopen(f"{stack.facts['base_url']}/health/ready", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def inside(root: Path, home: Path, question: str) -> subprocess.CompletedProcess[str]:
