@@ -25,6 +25,7 @@ PATHS: Final = (
     "SIGNER_JOURNAL_FILE",
     "TREASURY_KEY_FILE",
     "TREASURY_PASSWORD_FILE",
+    "TREASURY_PIN_FILE",
 )
 YEAR_SECONDS: Final = 365 * 86_400
 
@@ -172,6 +173,24 @@ def treasury_key() -> Iterator[Finding]:
         )
     else:
         yield right("The treasury's key file is that of TREASURY_ADDRESS.")
+
+
+@check(SUBJECT)
+def hsm() -> Iterator[Finding]:
+    """What can be seen without its PIN: giving that is the signer's own."""
+    if not settings.TREASURY_PKCS11_MODULE:
+        return
+    if not Path(settings.TREASURY_PKCS11_MODULE).is_file():
+        yield wrong(
+            f"TREASURY_PKCS11_MODULE: {settings.TREASURY_PKCS11_MODULE} isn't there.",
+            "Install what its maker ships for PKCS#11, and name the shared library.",
+        )
+    refused = Path(f"{settings.SIGNER_JOURNAL_FILE}.pin-refused")
+    if settings.SIGNER_JOURNAL_FILE and _may_enter(refused.parent) and refused.exists():
+        yield wrong(
+            "The HSM refused its PIN, and the signer won't try one again: tokens lock.",
+            "Put the right PIN into TREASURY_PIN_FILE, then `manage.py treasury show` as the signer.",
+        )
 
 
 def _may_enter(folder: Path) -> bool:

@@ -253,3 +253,18 @@ def test_an_onion_service_without_an_address_is_told_of(onions: Path) -> None:
     (onions / "api" / "hostname").unlink()
 
     assert "api has no address yet" in words(doors.onions, Verdict.LOOK)
+
+
+def test_an_hsm_without_its_module_or_with_a_refused_pin_is_told_of(
+    tmp_path: Path, settings: Settings
+) -> None:
+    settings.SIGNER_JOURNAL_FILE = str(tmp_path / "journal")
+    assert told(key_files.hsm) == []
+    settings.TREASURY_PKCS11_MODULE = str(tmp_path / "module.so")
+
+    assert "module.so isn't there" in words(key_files.hsm, Verdict.WRONG)
+
+    (tmp_path / "module.so").touch()
+    assert told(key_files.hsm) == []
+    (tmp_path / "journal.pin-refused").touch()
+    assert "refused its PIN" in words(key_files.hsm, Verdict.WRONG)

@@ -66,6 +66,27 @@ def test_it_pays_and_a_session_lost_on_the_way_is_opened_again(
     world.check()
 
 
+def test_a_token_that_dies_after_the_journals_line_pays_once_when_it_is_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payout = world.create(5 * USDT)
+    assert release_due() == 1
+    with monkeypatch.context() as dying:
+
+        def dead(signer: HsmSigner, digest32: bytes) -> bytes:
+            raise HsmError("LOST", "No answer for a test.")
+
+        dying.setattr(HsmSigner, "sign", dead)
+        with pytest.raises(HsmError):
+            world.signer_lives()
+    (entry,) = signer.journal().entries()
+    assert not Attempt.objects.filter(signed_transaction__isnull=False).exists()
+    world.settle()
+    payout.refresh_from_db()
+    assert (payout.status, payout.attempts.get().txid, len(signer.journal())) == ("confirmed", entry.txid, 1)
+    world.check()
+
+
 def test_while_the_token_is_away_payouts_wait_and_an_alarm_says_why(world: World, token: SoftHsm) -> None:
     away = token.folder / "away"
     token.tokens.rename(away)
