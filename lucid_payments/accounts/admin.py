@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -23,7 +25,7 @@ from lucid_payments.backoffice.filters import ChoiceFilter
 from lucid_payments.backoffice.formats import Tone
 from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
-from lucid_payments.backoffice.records import RecordAdmin
+from lucid_payments.backoffice.records import READING, RecordAdmin
 from lucid_payments.backoffice.site import site
 
 STALE_AFTER: Final = timedelta(days=90)
@@ -110,6 +112,28 @@ class PersonAdmin(RecordAdmin):
         rows: QuerySet[Any] = super().get_queryset(request).filter(role__in=BACK_OFFICE)
         rows = rows.annotate(has_factor=Exists(devices)).select_related("password_owed_by")
         return rows
+
+    def get_urls(self) -> list[URLPattern]:
+        sheet = self.admin_site.admin_view(self.first_login)
+        return [path("<str:key>/first-login/", sheet, name=self._name("first_login")), *super().get_urls()]
+
+    def first_login(self, request: HttpRequest, key: str) -> HttpResponse:
+        """A sheet for a new person, to be printed: the way to their first page, without any secret."""
+        if request.method not in READING:
+            return HttpResponseNotAllowed(READING)
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row = self._row(request, key)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"First login of {row.get_username()}",
+            "row": row,
+            "back_url": self.url_of(row),
+            # As whoever prints it came here: the installation has this one address for its staff.
+            "address": request.build_absolute_uri(reverse("admin:index")),
+            "by_onion": request.get_host().endswith(".onion"),
+        }
+        return TemplateResponse(request, "admin/accounts/first_login.html", context)
 
     def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
         return queryset.filter(username=term)

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.db import IntegrityError, transaction
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from lucid_payments.accounts import recovery
+from lucid_payments.accounts import recovery, staff
 from lucid_payments.accounts.models import User
 from lucid_payments.accounts.tokens import AccessToken, issue
 from lucid_payments.audit.models import AuditEntry
@@ -224,3 +224,24 @@ def test_acts_on_staff_do_not_reach_clients(first: Desk, role: str) -> None:
     client = world.user(role)
 
     assert first.client.get(f"/admin/act/staff.deactivate/{client.public_id}/").status_code == 404
+
+
+def test_a_sheet_takes_a_new_person_from_tor_browser_to_the_first_login(first: Desk) -> None:
+    """For whoever lets people in, and without any secret; by the address that it was opened at."""
+    rosa = world.user("payout_approver", second_factor=False, name="rosa")
+    password = staff.one_time_password(rosa, actor=None)
+    url = f"/admin/accounts/user/{rosa.public_id}/first-login/"
+    page = first.client.get(url).content.decode()
+    assert "First login of rosa" in page
+    assert "http://testserver/admin/" in page
+    assert "here by the onion address" in page, "not from Tor Browser: a warning"
+    assert password not in page
+    assert rosa.password not in page
+    onion = "a" * 56 + ".onion"
+    with override_settings(ALLOWED_HOSTS=[onion]):
+        page = first.client.get(url, headers={"host": onion}).content.decode()
+    assert f"http://{onion}/admin/" in page
+    assert "here by the onion address" not in page
+    outsider = people.desk(name="outsider", role="payout_approver")
+    assert outsider.client.get(url).status_code == 403
+    assert first.client.get("/admin/accounts/user/nobody/first-login/").status_code == 404
