@@ -75,7 +75,11 @@ class Gateway:
                 ["haproxy", "-W", "-db", "-f", str(self.configuration)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, preexec_fn=between_fork_and_exec(),
             )  # fmt: skip
-        wait_for(lambda: self.answers("/api/payment/health/live"), lambda: self.log)
+        wait_for(lambda: self._has_ended() or self.answers("/api/payment/health/live"), lambda: self.log)
+        assert not self._has_ended(), self.log
+
+    def _has_ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
 
     def reload(self) -> None:
         assert self._process is not None

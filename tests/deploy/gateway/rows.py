@@ -167,7 +167,7 @@ REQUESTS: dict[str, tuple[Row, tuple[int, str]]] = {
     "an asterisk": (lambda who: who.pay(who.bearer, target="*", method="OPTIONS"), BAD),
     "HTTP/0.9": (lambda who: f"GET {PAYOUTS}\r\n\r\n".encode(), CLOSED),
     "HTTP/3.0": (lambda who: who.pay(who.bearer).replace(b"HTTP/1.1", b"HTTP/3.0"), BAD),
-    "HTTP/2 without TLS": (lambda who: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", CLOSED),
+    "HTTP/2 without TLS": (lambda who: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", CLOSED),
     "a websocket": (
         lambda who: request(
             "GET",

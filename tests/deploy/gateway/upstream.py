@@ -19,6 +19,8 @@ class Upstream:
     path: Path
     status: int = 200
     ready: int = 200
+    # Requests whose first bytes came, those about its health apart.
+    begun: int = 0
     # Whole requests as they came, those about its health apart.
     arrived: list[bytes] = field(default_factory=list)
     checks: list[bytes] = field(default_factory=list)
@@ -56,15 +58,17 @@ def _serve(listening: socket.socket, made: Upstream) -> None:
 def _talk(line: socket.socket, made: Upstream) -> None:
     with line, suppress(OSError):
         line.settimeout(20)
-        asked = _whole_request(line)
+        asked = _whole_request(line, made)
         said = made.answer(asked) if asked else None
         if said:
             line.sendall(said)
 
 
-def _whole_request(line: socket.socket) -> bytes:
+def _whole_request(line: socket.socket, made: Upstream) -> bytes:
     received = b""
     while piece := line.recv(65536):
+        if not received and not piece.startswith(READY):
+            made.begun += 1
         received += piece
         head, blank, body = received.partition(b"\r\n\r\n")
         lowered = head.lower()
