@@ -131,8 +131,10 @@ WHITENOISE_AUTOREFRESH = False
 
 # --- Data -------------------------------------------------------------------------------------------------
 DATABASE_APP_ROLE = env.text("DATABASE_APP_ROLE", "lucid_app")
-# `manage.py migrate` alone connects as the tables' owner; everything else as the application's role.
-_MIGRATES_AS_OWNER = sys.argv[1:2] == ["migrate"] and env.database("DATABASE_OWNER_URL", None) is not None
+# What changes the schema connects as the tables' owner; everything else as the application's role.
+_MIGRATES_AS_OWNER = (
+    sys.argv[1:2] in (["migrate"], ["schema"]) and env.database("DATABASE_OWNER_URL", None) is not None
+)
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **env.database("DATABASE_OWNER_URL" if _MIGRATES_AS_OWNER else "DATABASE_URL"),

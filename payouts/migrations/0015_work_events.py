@@ -119,5 +119,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunSQL(append_only("payouts_workevent")),
+        migrations.RunSQL(append_only("payouts_workevent"), migrations.RunSQL.noop),
     ]

@@ -168,5 +168,5 @@ class Migration(migrations.Migration):
             model_name="reportpart",
             constraint=models.UniqueConstraint(fields=("file", "number"), name="report_part_once"),
         ),
-        migrations.RunSQL(append_only("payouts_reportfile")),
+        migrations.RunSQL(append_only("payouts_reportfile"), migrations.RunSQL.noop),
     ]

@@ -108,6 +108,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunSQL(append_only("payouts_runroot")),
-        migrations.RunSQL(append_only("payouts_runleaf")),
+        migrations.RunSQL(append_only("payouts_runroot"), migrations.RunSQL.noop),
+        migrations.RunSQL(append_only("payouts_runleaf"), migrations.RunSQL.noop),
     ]

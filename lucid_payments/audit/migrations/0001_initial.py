@@ -95,8 +95,8 @@ class Migration(migrations.Migration):
             model_name="auditentry",
             index=models.Index(fields=["action", "id"], name="audit_entry_action"),
         ),
-        migrations.RunSQL(TRANSACTION),
-        migrations.RunSQL(append_only("audit_auditentry")),
-        migrations.RunSQL(append_only("audit_auditseal")),
-        migrations.RunSQL(append_only("audit_audithead")),
+        migrations.RunSQL(TRANSACTION, migrations.RunSQL.noop),
+        migrations.RunSQL(append_only("audit_auditentry"), migrations.RunSQL.noop),
+        migrations.RunSQL(append_only("audit_auditseal"), migrations.RunSQL.noop),
+        migrations.RunSQL(append_only("audit_audithead"), migrations.RunSQL.noop),
     ]

@@ -27,5 +27,5 @@ class Migration(migrations.Migration):
                 ("signature", models.CharField(help_text="Ed25519, base64", max_length=88)),
             ],
         ),
-        migrations.RunSQL(append_only("audit_publishedhead")),
+        migrations.RunSQL(append_only("audit_publishedhead"), migrations.RunSQL.noop),
     ]

@@ -59,5 +59,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunSQL(append_only("events_event")),
+        migrations.RunSQL(append_only("events_event"), migrations.RunSQL.noop),
     ]

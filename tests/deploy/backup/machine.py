@@ -89,6 +89,10 @@ class Machine:
         connections.close_all()
         connection.settings_dict.update(HOST=str(self.sockets), NAME=migrated.DATABASE)
 
+    def leave_django(self) -> None:
+        """As if our processes were stopped."""
+        connections.close_all()
+
     def end(self) -> None:
         """The machine is gone, in the middle of whatever it did."""
         connections.close_all()
