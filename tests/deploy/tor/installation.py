@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import socketserver
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -24,39 +23,32 @@ CIRCUIT: Final = "fc00:dead:beef:4dad:"
 
 
 class Door:
-    """What stands behind an onion service's socket: it leads to `to`, and keeps the circuits that it was told."""
+    """What stands behind an onion service's socket where no gateway does: it keeps the circuits that it was told."""
 
     def __init__(self, path: Path, *, told_the_circuit: bool) -> None:
-        self.to: tuple[str, int] = ("127.0.0.1", 1)
         self.circuits: list[str] = []
+        self._path, self._told_the_circuit = path, told_the_circuit
+        self.open()
+
+    def open(self) -> None:
         door = self
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                if told_the_circuit:
+                if door._told_the_circuit:
                     # PROXY TCP6 <circuit> <service> <port> <port>
                     door.circuits.append(self.rfile.readline().decode().split()[2])
-                with suppress(OSError), socket.create_connection(door.to, 10) as onward:
-                    asking = threading.Thread(target=_pump, args=(self.rfile, onward), daemon=True)
-                    asking.start()
-                    while part := onward.recv(65_536):
-                        self.wfile.write(part)
+                self.rfile.read(1)
 
-        path.unlink(missing_ok=True)
-        self._server = socketserver.ThreadingUnixStreamServer(str(path), Handler)
+        self._path.unlink(missing_ok=True)
+        self._server = socketserver.ThreadingUnixStreamServer(str(self._path), Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-
-def _pump(reader: socket.SocketIO, onward: socket.socket) -> None:
-    with suppress(OSError, ValueError):
-        while part := reader.read1(65_536):  # type: ignore[attr-defined]
-            onward.sendall(part)
-        onward.shutdown(socket.SHUT_WR)
+        self._path.unlink(missing_ok=True)
 
 
 @dataclass
@@ -92,6 +84,23 @@ class Installation:
     @property
     def admin(self) -> OnionService:
         return OnionService("admin", self.state / "admin")
+
+    @property
+    def gateway(self) -> Path:
+        """The folder of the sockets behind the onion services."""
+        return self.folder / "run" / "gateway"
+
+    @contextmanager
+    def doors_closed(self) -> Iterator[None]:
+        """Somebody else takes the sockets meanwhile."""
+        doors = (self.api_door, self.admin_door)
+        for door in doors:
+            door.close()
+        try:
+            yield
+        finally:
+            for door in doors:
+                door.open()
 
     def start(self) -> None:
         """As the unit does."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,15 +14,18 @@ import requests
 import socks as pysocks
 from django.core.management import call_command
 from pytest_django import Settings
-from pytest_django.live_server_helper import LiveServer
 from tronpy import Tron
 from tronpy.keys import PrivateKey
 from tronpy.providers import HTTPProvider
 
 from lucid_payments import outgoing
+from lucid_payments.audit.models import AuditEntry
+from lucid_payments.gateway import issuers
 from lucid_payments.onion import socks
 from lucid_payments.onion.socks import Reach
 from payouts.models import Payout
+from tests.deploy.gateway.house import a_door, gateway, service
+from tests.deploy.gateway.house import short_folder as gateway_folder
 from tests.deploy.tor.conftest import Visitors
 from tests.deploy.tor.installation import CIRCUIT, Installation, forwarder
 from tests.deploy.tor.network import until
@@ -45,31 +49,42 @@ def way_out(installation: Installation, visitors: Visitors) -> Iterator[str]:
         yield proxy
 
 
+@pytest.mark.haproxy
 def test_the_client_of_the_docs_pays_through_the_onion_service(
-    installation: Installation,
-    visitors: Visitors,
-    committed_world: World,
-    key: str,
-    live_server: LiveServer,
-    settings: Settings,
-    tmp_path: Path,
+    installation: Installation, visitors: Visitors, committed_world: World, key: str, tmp_path: Path
 ) -> None:
-    settings.ALLOWED_HOSTS = [installation.api]
-    where = urlsplit(live_server.url)
-    installation.api_door.to = (str(where.hostname), int(where.port or 0))
+    """Tor, the gateway and the web, all as they are shipped; and the back office behind its own service alone."""
+    admin = installation.admin.address()
     PYTHON.write(tmp_path)
-    told = finish(
-        committed_world,
-        PYTHON.run(
-            tmp_path, PYTHON.program, LUCID_URL=f"http://{installation.api}/api/payment", LUCID_KEY=key,
-            LUCID_PROXY=visitors.staff.removeprefix("socks5h://"),
-        ),
-    )  # fmt: skip
+    with behind_the_gateway(installation, f"localhost,{installation.api},{admin}"):
+        told = finish(
+            committed_world,
+            PYTHON.run(
+                tmp_path, PYTHON.program, LUCID_URL=f"http://{installation.api}/api/payment", LUCID_KEY=key,
+                LUCID_PROXY=visitors.staff.removeprefix("socks5h://"),
+            ),
+        )  # fmt: skip
+        assert "Log in" in page(visitors.staff, admin).text
+        assert page(visitors.staff, installation.api).status_code == 404
+        with pytest.raises(requests.ConnectionError):
+            page(visitors.stranger, admin)
     payout = Payout.objects.get()
     assert told == [payout.payout_id, "confirmed", payout.attempts.get().txid]
     assert committed_world.paid() == {(payout.recipient_address, 5_500_000): 1}
-    assert installation.api_door.circuits
-    assert all(circuit.startswith(CIRCUIT) for circuit in installation.api_door.circuits)
+    created = AuditEntry.objects.get(action="payout.created", object_label=payout.payout_id)
+    assert created.client.startswith(f"gateway:{CIRCUIT}"), "whom the audit log knows"
+
+
+@contextmanager
+def behind_the_gateway(installation: Installation, hosts: str) -> Iterator[None]:
+    """HAProxy at the sockets that the torrc names, and the web behind it."""
+    sockets = {name: str(installation.gateway / f"{name}.sock") for name in ("api", "admin")}
+    plenty = {"per_subject": 10_000, "per_client": 10_000, "refused_per_client": 1_000}
+    believed, _ = issuers.believed()
+    with installation.doors_closed(), gateway_folder() as place, service(place, ALLOWED_HOSTS=hosts) as web:
+        door = a_door(place, web, api_socket=sockets["api"], admin_socket=sockets["admin"], **plenty)
+        with gateway(place, door, believed):
+            yield
 
 
 def test_tronpy_pays_through_a_node_that_is_an_onion_service(
@@ -91,18 +106,12 @@ def test_tronpy_pays_through_a_node_that_is_an_onion_service(
 
 
 def test_the_back_office_is_there_for_who_has_a_key_and_for_nobody_else(
-    installation: Installation, visitors: Visitors, live_server: LiveServer, settings: Settings
+    installation: Installation, visitors: Visitors
 ) -> None:
     address = installation.admin.address()
-    where = urlsplit(live_server.url)
-    installation.admin_door.to = (str(where.hostname), int(where.port or 0))
-    settings.ALLOWED_HOSTS = [address]
+    assert socks.reach(visitors.staff, address) is Reach.REACHED
     assert socks.reach(installation.at, address) is Reach.KEY_MISSING
     assert socks.reach(visitors.stranger, address) is Reach.KEY_WRONG
-    # What a browser of the one and of the other gets.
-    assert page(visitors.staff, address).status_code == 200
-    with pytest.raises(requests.ConnectionError):
-        page(visitors.stranger, address)
 
 
 def page(proxy: str, address: str) -> requests.Response:
