@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 ASSIGNMENT = re.compile(r"(#?)([A-Z][A-Z0-9_]*)=(.*)")
 READ_BY_SETTINGS = re.compile(r'env\.\w+\(\s*"([A-Z0-9_]+)"')
+SETTINGS = ("lucid_payments/settings.py", "deploy/backup/settings.py")
 # What isn't read by a plain call in `settings.py`: one of two URLs, the readiness file, and what `make demo` is told.
 READ_ELSEWHERE = {
     "DATABASE_URL",
@@ -26,6 +27,7 @@ READ_ELSEWHERE = {
 }
 # These parts show what one process is given; their lines are no defaults.
 OF_ONE_PROCESS = ("The signer alone", "`manage.py migrate` alone", "Worker, signer and beat", "Demo alone")
+FIRST_COLUMN = re.compile(r"^\| ([^|]*`[^|]*) \|", re.MULTILINE)
 SHOW_ALL = """
 import json, re
 from lucid_payments import settings
@@ -50,8 +52,8 @@ def names() -> list[str]:
 
 
 def read_by_the_code() -> set[str]:
-    settings = (ROOT / "lucid_payments" / "settings.py").read_text()
-    return set(READ_BY_SETTINGS.findall(settings)) | READ_ELSEWHERE
+    found = (set(READ_BY_SETTINGS.findall((ROOT / file).read_text())) for file in SETTINGS)
+    return READ_ELSEWHERE.union(*found)
 
 
 def setting_of(name: str, known: set[str]) -> str:
@@ -65,6 +67,16 @@ def test_every_setting_stands_in_the_example_once() -> None:
     assert known - set(listed) == set(), "settings that the example doesn't show"
     assert set(listed) - known == set(), "lines that no code reads"
     assert len(listed) == len(set(listed))
+
+
+def test_every_variable_of_the_settings_page_stands_there() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    documented = {
+        name for row in FIRST_COLUMN.findall(page) for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", row)
+    }
+    assert len(documented) > 100
+    known = read_by_the_code()
+    assert documented - {setting_of(name, known) for name in names()} == set()
 
 
 def test_no_secret_is_shown_in_the_clear() -> None:
