@@ -13,6 +13,7 @@ import argparse
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -20,6 +21,7 @@ from lucid_payments.embedded import __main__ as command_line
 from lucid_payments.embedded import demo
 from lucid_payments.embedded.processes import spawn
 from lucid_payments.embedded.sockets import socket_folder
+from lucid_payments.embedded.supervisor import Service
 from tests.deploy.containers.test_env_example import read_by_the_code, setting_of
 
 USER = "65532"
@@ -38,6 +40,7 @@ WRITES = {
 AS_THE_IMAGE = ["--bind=unix:{web}/web.sock", "--worker-tmp-dir=/dev/shm"]
 
 
+PATIENCE_SECONDS = 1200
 PYTHON = "/usr/bin/python3"
 EMULATOR = "/tmp/emulator"
 # What is worth the wait in an emulated processor; the rest then runs as it does in `make demo`.
@@ -122,7 +125,9 @@ def main() -> int:
         return spawn(wrapped, dict(os.environ), folder)
 
     sys.argv[1:] = ["start"]
-    with mock.patch.object(demo, "spawn", spawn_inside):
+    # An emulated processor takes ten to twenty times as long.
+    patient = partial(Service, patience_seconds=PATIENCE_SECONDS) if given.emulator else Service
+    with mock.patch.object(demo, "spawn", spawn_inside), mock.patch.object(demo, "Service", patient):
         return command_line.main()
 
 
