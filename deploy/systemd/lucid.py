@@ -30,6 +30,7 @@ COMMON_DROP_INS: Final = "lucid-.service.d"
 # Root sees every file, the worker has the way out, the signer has its journal.
 EXAMINED: Final = ("root", "worker", "signer")
 ROOT: Final = "root"
+METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
 # In memory, as systemd's own are.
 CREDENTIALS: Final = Path("/run")
 PROGRAM: Final = ("/opt/lucid/.venv/bin/python", "/opt/lucid/manage.py")
@@ -67,10 +68,10 @@ class Unit:
 
     @classmethod
     def _root(cls, folder: Path) -> Unit:
-        """The web's settings, without its user and its network."""
+        """The web's settings and network, without its user."""
         unit = cls.read("web", folder)
         unit.name = ROOT
-        for key in ("User", "Group", "PrivateNetwork", "UMask"):
+        for key in ("User", "Group"):
             unit.settings.pop(key, None)
         return unit
 
@@ -95,7 +96,7 @@ class Unit:
 
     def environment(self, credentials: Path) -> dict[str, str]:
         """What the files say goes before what the unit says, as under systemd."""
-        found = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+        found = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "LANG": "C.UTF-8"}
         if "TERM" in os.environ:
             found["TERM"] = os.environ["TERM"]
         for word in [word for line in self.every("Environment") for word in shlex.split(line)]:
@@ -181,10 +182,14 @@ def run(name: str, arguments: list[str]) -> int:
     """Run manage.py with `arguments` as the process `name`; answers its exit code. Raises Unusable."""
     unit = Unit.read(name)
     with credentials(unit) as folder:
+        environment = unit.environment(folder)
+        if METRICS in environment:
+            # What a command counts is nobody's: it goes with the folder.
+            environment[METRICS] = str(folder)
         command = [*unit.network(), *as_user(unit), *PROGRAM, *arguments]
         os.umask(int(unit.last("UMask", "0077"), 8))
         return subprocess.run(  # noqa: S603 - no shell, and a program of ours
-            command, env=unit.environment(folder), cwd=unit.last("WorkingDirectory", "/"), check=False
+            command, env=environment, cwd=unit.last("WorkingDirectory", "/"), check=False
         ).returncode
 
 
@@ -192,7 +197,8 @@ def main(arguments: list[str]) -> int:
     if os.geteuid() != 0:
         raise Unusable("Only root can become each of the processes: use sudo.")
     if arguments[:1] == ["doctor"]:
-        return max(run(name, arguments) for name in EXAMINED)
+        first, *others = EXAMINED
+        return max(run(first, arguments), *(run(name, [*arguments, "--rest"]) for name in others))
     if len(arguments) < 2 or arguments[0].startswith("-"):
         raise Unusable("usage: lucid PROCESS COMMAND…   or: lucid doctor")
     return run(arguments[0], arguments[1:])

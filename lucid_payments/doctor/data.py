@@ -22,7 +22,7 @@ DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
 START: Final = "Look at its log (journalctl -u postgresql@*-lucid), and at DATABASE_URL."
 
 
-@check(SUBJECT)
+@check(SUBJECT, shared=True)
 def database() -> Iterator[Finding]:
     begun = time.monotonic()
     try:
@@ -58,7 +58,7 @@ def role() -> Iterator[Finding]:
         )
 
 
-@check(SUBJECT, needs="database")
+@check(SUBJECT, needs="database", shared=True)
 def durability() -> Iterator[Finding]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(DURABLE)])
@@ -72,7 +72,7 @@ def durability() -> Iterator[Finding]:
         yield right("What it has confirmed survives a power cut.")
 
 
-@check(SUBJECT, needs="database")
+@check(SUBJECT, needs="database", shared=True)
 def migrations() -> Iterator[Finding]:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -85,16 +85,16 @@ def migrations() -> Iterator[Finding]:
         yield right("The database is of this release.")
 
 
-@check(SUBJECT, needs="migrations")
+@check(SUBJECT, needs="migrations", shared=True)
 def history() -> Iterator[Finding]:
     """The trigger refuses changes to everybody; that the role may not ask for them is the second fence."""
-    tables = privileges.append_only_tables()
+    tables, forgotten = privileges.append_only_tables(), privileges.forgotten_tables()
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL"
-            " AND (has_table_privilege(name, 'UPDATE') OR has_table_privilege(name, 'DELETE')"
-            " OR has_table_privilege(name, 'TRUNCATE'))",
-            [tables],
+            " AND (has_table_privilege(name, 'UPDATE') OR has_table_privilege(name, 'TRUNCATE')"
+            " OR (has_table_privilege(name, 'DELETE') AND name <> ALL(%s::text[])))",
+            [tables, sorted(forgotten)],
         )
         open_ = sorted(name for (name,) in cursor.fetchall())
     if open_:
@@ -106,7 +106,7 @@ def history() -> Iterator[Finding]:
         yield right(f"Our role can't change any of the {len(tables)} tables of history.")
 
 
-@check(SUBJECT)
+@check(SUBJECT, running=True, shared=True)
 def broker() -> Iterator[Finding]:
     try:
         with celery_app.connection_for_write(connect_timeout=2) as link:
@@ -119,7 +119,7 @@ def broker() -> Iterator[Finding]:
     yield right("The broker answers.")
 
 
-@check(SUBJECT)
+@check(SUBJECT, running=True, shared=True)
 def counters() -> Iterator[Finding]:
     """Limits of requests are counted there: entries that are thrown away are limits that are forgotten."""
     try:

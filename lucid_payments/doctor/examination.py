@@ -45,13 +45,16 @@ Asked = Callable[[], Iterable[Finding] | None]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`needs`: a check that must not have found anything wrong; `running`: only while the processes run."""
+    """`needs`: a check that must not have found anything wrong; `running`: only while the processes run; `shared`: it
+    tells the same to every process of a machine.
+    """
 
     subject: str
     name: str
     ask: Asked
     needs: str
     running: bool
+    shared: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +73,14 @@ class Found:
 _CHECKS: Final[dict[str, Check]] = {}
 
 
-def check(subject: str, *, needs: str = "", running: bool = False) -> Callable[[Asked], Asked]:
+def check(
+    subject: str, *, needs: str = "", running: bool = False, shared: bool = False
+) -> Callable[[Asked], Asked]:
     """Register a function under its own name; they are asked in the order in which they are registered."""
 
     def register(ask: Asked) -> Asked:
         name = ask.__name__
-        _CHECKS[name] = Check(subject, name, ask, needs, running)
+        _CHECKS[name] = Check(subject, name, ask, needs, running, shared)
         return ask
 
     return register
@@ -85,14 +90,15 @@ def registered() -> list[Check]:
     return list(_CHECKS.values())
 
 
-def examine(*, before: bool) -> Iterator[Found]:
-    """Ask each check and tell what it found, as soon as it has; `before` leaves out what only runs later.
+def examine(*, before: bool, rest: bool = False) -> Iterator[Found]:
+    """Ask each check and tell what it found, as soon as it has; `before` leaves out what only runs later, `rest` what
+    another process has told already.
 
     A check whose `needs` are wrong isn't asked: the reason for what it would say has been told.
     """
     failed: set[str] = set()
     for one in registered():
-        if before and one.running:
+        if (before and one.running) or (rest and one.shared):
             continue
         if one.needs in failed:
             failed.add(one.name)

@@ -32,7 +32,7 @@ SYNCHRONIZED: Final = Path("/run/systemd/timesync/synchronized")
 STATE: Final = Path("/var/lib/lucid")
 
 
-@check(SUBJECT)
+@check(SUBJECT, shared=True)
 def architecture() -> Iterator[Finding]:
     bits = 8 * struct.calcsize("P")
     if bits < 64:
@@ -50,7 +50,7 @@ def architecture() -> Iterator[Finding]:
         yield right(f"{platform.machine()}, 64 bits, {os.cpu_count()} processors.")
 
 
-@check(SUBJECT)
+@check(SUBJECT, shared=True)
 def memory() -> Iterator[Finding]:
     there = _memory()
     if there is None:
@@ -78,7 +78,7 @@ def _memory() -> int | None:
     return min(kilobytes * 1024, int(limit)) if limit.isdecimal() else kilobytes * 1024
 
 
-@check(SUBJECT)
+@check(SUBJECT, shared=True)
 def disks() -> Iterator[Finding]:
     folders = [STATE]
     if settings.SIGNER_JOURNAL_FILE:
@@ -101,7 +101,7 @@ def disks() -> Iterator[Finding]:
             yield right(f"{words}.")
 
 
-@check(SUBJECT)
+@check(SUBJECT, shared=True)
 def clock() -> Iterator[Finding]:
     """Whether it is right the chain tells, later on; this is whether it can be right after a power cut."""
     now = time.time()

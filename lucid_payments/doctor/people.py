@@ -14,7 +14,7 @@ from lucid_payments.doctor.examination import Finding, check, look, right, wrong
 SUBJECT = "People"
 
 
-@check(SUBJECT, needs="migrations", running=True)
+@check(SUBJECT, needs="migrations", running=True, shared=True)
 def administrators() -> Iterator[Finding]:
     active = User.objects.filter(role=Role.ADMIN, is_active=True)
     ready = [user for user in active if factor.has_one(user)]
@@ -32,7 +32,7 @@ def administrators() -> Iterator[Finding]:
         yield right(f"{len(ready)} administrators have a second factor.")
 
 
-@check(SUBJECT, needs="migrations", running=True)
+@check(SUBJECT, needs="migrations", running=True, shared=True)
 def lists() -> Iterator[Finding]:
     if not sources.required():
         return

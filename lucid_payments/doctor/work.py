@@ -25,7 +25,7 @@ SEALED_AFTER: Final = timedelta(minutes=5)
 LOOK_AT: Final = "systemctl status lucid-beat lucid-worker; journalctl -u lucid-worker."
 
 
-@check(SUBJECT, needs="migrations", running=True)
+@check(SUBJECT, needs="migrations", running=True, shared=True)
 def watcher() -> Iterator[Finding]:
     """Fresh only while beat wakes it and a worker does it."""
     state = ChainState.objects.get(pk=1)
@@ -47,7 +47,7 @@ def watcher() -> Iterator[Finding]:
         yield wrong("Our clock and the chain differ by more than a minute.", "Set this machine's clock.")
 
 
-@check(SUBJECT, needs="migrations", running=True)
+@check(SUBJECT, needs="migrations", running=True, shared=True)
 def signer() -> Iterator[Finding]:
     state = SignerState.objects.get(pk=1)
     if state.locked_reason:
@@ -101,7 +101,7 @@ def beside_the_journal() -> Iterator[Finding]:
             yield wrong(f"The signer's {what}: {error.sentence}", "Put the file back from its copy.")
 
 
-@check(SUBJECT, needs="migrations", running=True)
+@check(SUBJECT, needs="migrations", running=True, shared=True)
 def treasury() -> Iterator[Finding]:
     state = ChainState.objects.get(pk=1)
     if state.treasury_read_at is None:
@@ -118,7 +118,7 @@ def treasury() -> Iterator[Finding]:
         )
 
 
-@check(SUBJECT, needs="migrations", running=True)
+@check(SUBJECT, needs="migrations", running=True, shared=True)
 def stops() -> Iterator[Finding]:
     if killswitch.is_pulled():
         yield look(
@@ -131,7 +131,7 @@ def stops() -> Iterator[Finding]:
         )
 
 
-@check(SUBJECT, needs="migrations", running=True)
+@check(SUBJECT, needs="migrations", running=True, shared=True)
 def audit_log() -> Iterator[Finding]:
     newest = AuditSeal.objects.order_by("-position").first()
     waiting = AuditEntry.objects.filter(pk__gt=newest.entry_id if newest else 0).order_by("pk").first()

@@ -114,6 +114,21 @@ def test_before_leaves_out_what_only_runs_later() -> None:
 
 
 @pytest.mark.usefixtures("checks")
+def test_the_rest_is_what_no_other_process_has_told() -> None:
+    @examination.check("Colours", shared=True)
+    def red() -> Iterator[Finding]:
+        yield wrong("Red isn't there.", "Wait.")
+
+    @examination.check("Colours", needs="red")
+    def pink() -> Iterator[Finding]:
+        yield right("Pink is pink.")
+
+    status, told = run("--rest")
+
+    assert (status, "Pink is pink." in told, "Red" in told) == (0, True, False)
+
+
+@pytest.mark.usefixtures("checks")
 def test_json_says_the_same() -> None:
     @examination.check("Colours")
     def red() -> Iterator[Finding]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +18,9 @@ from pytest_django import Settings
 
 from kyc import keyring as vault_keys
 from lucid_payments.audit import head_keys
-from lucid_payments.doctor import doors, key_files, machine, setup
+from lucid_payments.doctor import backups, doors, key_files, machine, setup
 from lucid_payments.doctor.examination import Finding, Verdict
+from lucid_payments.gateway import configuration, folder, issuers
 from lucid_payments.onion import client_keys
 from payouts.tron import addresses
 from tests.harness.environment import TREASURY_ADDRESS
@@ -268,3 +273,110 @@ def test_an_hsm_without_its_module_or_with_a_refused_pin_is_told_of(
     assert told(key_files.hsm) == []
     (tmp_path / "journal.pin-refused").touch()
     assert "refused its PIN" in words(key_files.hsm, Verdict.WRONG)
+
+
+def test_a_gateway_that_is_behind_is_wrong(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.GATEWAY_TOKEN = "t" * 40
+    monkeypatch.setattr(doors, "GATEWAY", tmp_path / "gateway")
+    (tmp_path / "gateway").mkdir()
+
+    assert "is behind in gateway-token.map, haproxy.cfg" in words(doors.gateway_folder, Verdict.WRONG)
+
+    believed, _ = issuers.believed()
+    for file, content in folder.wanted(configuration.configured(), believed, doors.GATEWAY).items():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(content)
+    assert "knows the settings and" in words(doors.gateway_folder, Verdict.RIGHT)
+
+
+@contextmanager
+def answering(at: Path, answer: bytes) -> Iterator[list[bytes]]:
+    """Something on a socket that answers one question so."""
+    asked: list[bytes] = []
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(at))
+    listener.listen()
+
+    def answer_once() -> None:
+        link, _ = listener.accept()
+        with link:
+            asked.append(link.recv(4096))
+            link.sendall(answer)
+
+    thread = threading.Thread(target=answer_once, daemon=True)
+    thread.start()
+    try:
+        yield asked
+    finally:
+        thread.join(5)
+        listener.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "sentence"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", Verdict.RIGHT, "and the web behind it"),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", Verdict.WRONG, "answers 503"),
+        (b"", Verdict.WRONG, "closed without an answer"),
+    ],
+)
+def test_the_gateway_is_asked_as_tor_asks_it(
+    tmp_path: Path, settings: Settings, answer: bytes, verdict: Verdict, sentence: str
+) -> None:
+    settings.GATEWAY_API_SOCKET = str(tmp_path / "api.sock")
+
+    with answering(tmp_path / "api.sock", answer) as asked:
+        assert sentence in words(doors.gateway, verdict)
+
+    assert asked[0].startswith(b"PROXY TCP6 fc00:dead:beef:4dad::")
+
+
+def test_a_gateway_that_doesnt_listen_is_wrong(tmp_path: Path, settings: Settings) -> None:
+    settings.GATEWAY_API_SOCKET = str(tmp_path / "api.sock")
+    assert "doesn't listen" in words(doors.gateway, Verdict.WRONG)
+
+    # Who can't see its folder can't tell.
+    settings.GATEWAY_API_SOCKET = str(tmp_path / "elsewhere" / "api.sock")
+    assert told(doors.gateway) == []
+
+
+def written(file: Path, settings: Settings, **told: Any) -> None:
+    file.write_text(json.dumps(told))
+    settings.BACKUP_STATE_FILE = str(file)
+
+
+def ago(**span: float) -> str:
+    return (datetime.now(UTC) - timedelta(**span)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_no_backup_is_told_of(settings: Settings) -> None:
+    settings.BACKUP_STATE_FILE = ""
+
+    assert "Nothing is known of backups" in words(backups.recent, Verdict.LOOK)
+
+
+def test_fresh_backups_are_right(tmp_path: Path, settings: Settings) -> None:
+    written(tmp_path / "last.json", settings, time=ago(hours=3), archived_at=ago(seconds=70), damaged=[])
+
+    assert words(backups.recent, Verdict.RIGHT).count("newest") == 2
+    assert words(backups.recent, Verdict.WRONG) == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"time": ago(hours=40)}, "base backup is 40 hours old"),
+        ({"archived_at": ago(minutes=50)}, "log is 1 hours old"),
+        ({"time": None}, "base backup isn't known"),
+        ({"damaged": ["base-3.tar"]}, "base-3.tar say"),
+    ],
+)
+def test_old_and_damaged_backups_are_wrong(
+    tmp_path: Path, settings: Settings, changed: dict[str, Any], sentence: str
+) -> None:
+    fresh = {"time": ago(hours=3), "archived_at": ago(seconds=70), "damaged": []}
+    written(tmp_path / "last.json", settings, **{**fresh, **changed})
+
+    assert sentence in words(backups.recent, Verdict.WRONG)

@@ -16,7 +16,7 @@ from lucid_payments.doctor import telling
 from lucid_payments.doctor.examination import Found, Verdict, examine
 
 # Checks register themselves; they are asked and told in this order.
-from lucid_payments.doctor import setup, machine, data, key_files, doors, chain, work, people  # noqa: F401  # isort: skip
+from lucid_payments.doctor import setup, machine, data, key_files, doors, chain, work, people, backups  # noqa: F401  # isort: skip
 
 
 class Command(BaseCommand):
@@ -31,6 +31,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--before", action="store_true", help="leave out what can be right only once it runs"
         )
+        parser.add_argument(
+            "--rest", action="store_true", help="leave out what every process of a machine sees alike"
+        )
         parser.add_argument("--json", action="store_true", help="for a program")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -44,14 +47,14 @@ class Command(BaseCommand):
         }
         now = datetime.now(UTC)
         if options["json"]:
-            found = list(examine(before=options["before"]))
+            found = list(examine(before=options["before"], rest=options["rest"]))
             self.stdout.write(telling.as_json(found, about, now))
         else:
-            found = self._tell(about, now, before=options["before"])
+            found = self._tell(about, now, before=options["before"], rest=options["rest"])
         if any(one.is_wrong for one in found):
             sys.exit(1)
 
-    def _tell(self, about: dict[str, str], now: datetime, *, before: bool) -> list[Found]:
+    def _tell(self, about: dict[str, str], now: datetime, *, before: bool, rest: bool) -> list[Found]:
         """What is found is told at once: some checks wait for an answer."""
         width = min(shutil.get_terminal_size((100, 24)).columns, 110)
         colours: dict[Verdict, telling.Colour] = {
@@ -65,7 +68,7 @@ class Command(BaseCommand):
         )
         told: list[Found] = []
         subject = ""
-        for found in examine(before=before):
+        for found in examine(before=before, rest=rest):
             if found.asked and found.check.subject != subject:
                 subject = found.check.subject
                 self.stdout.write(f"\n{self.style.MIGRATE_HEADING(subject)}")
