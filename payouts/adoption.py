@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 
 from lucid_payments import clock
@@ -16,7 +15,7 @@ from payouts.execution import next_numbers
 from payouts.headroom import claim_of
 from payouts.models.attempt import Attempt, AttemptState
 from payouts.models.payout import Payout, PayoutStatus
-from payouts.tron import encoding
+from payouts.tron import addresses, encoding
 from routers import limits
 
 
@@ -59,7 +58,7 @@ def adopt_transaction(
         signed_at=now,
         first_sent_at=now,
         next_send_at=now,
-        owner_address=settings.TREASURY_ADDRESS,
+        owner_address=addresses.encode(decoded.contract.owner_address),
         contract_address=refusals.usdt_contract(),
         recipient_address=locked.recipient_address,
         amount=locked.amount,

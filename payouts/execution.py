@@ -14,7 +14,7 @@ from django.db.models import Max, Q, QuerySet, Sum
 from lucid_payments import clock, commits, locks, nudge
 from lucid_payments.accounts.models import User
 from lucid_payments.api.errors import NotCancellable
-from payouts import ledger, timeline
+from payouts import ledger, timeline, treasury_keys
 from payouts.approvals import requests
 from payouts.conditions import Conditions, Lost
 from payouts.doors import Doors
@@ -72,7 +72,7 @@ def release(candidates: Sequence[Candidate], outlook: Outlook) -> list[Attempt]:
     cap, the treasury's balance and the unique expirations are exact.
     """
     locks.hold(locks.AdvisoryLock.RELEASE)
-    if killswitch.is_pulled():
+    if killswitch.is_pulled() or outlook.treasury != treasury_keys.current():
         return []
     now = clock.now()
     facts = {candidate.payout_pk: candidate for candidate in candidates}
@@ -128,11 +128,14 @@ class Funds:
         unpaid = Q(state__in=IN_FLIGHT) | Q(
             state=AttemptState.INCLUDED, block_number__gt=outlook.treasury_block
         )
-        promised = Attempt.objects.filter(unpaid).aggregate(usdt=Sum("amount"), trx=Sum("predicted_fee"))
-        swept = outstanding.of()
-        on_chain = outlook.treasury_usdt - (promised["usdt"] or 0)
+        promised = Attempt.objects.filter(unpaid, owner_address=outlook.treasury).aggregate(
+            usdt=Sum("amount"), trx=Sum("predicted_fee")
+        )
+        # The books are one for all keys; on chain each key has its own.
+        swept = outstanding.of(outlook.treasury)
+        on_chain = outlook.treasury_usdt - (promised["usdt"] or 0) - swept.usdt
         return cls(
-            usdt=min(on_chain, ledger.treasury_balance().available) - swept.usdt,
+            usdt=min(on_chain, ledger.treasury_balance().available - outstanding.of().usdt),
             trx=outlook.treasury_trx - (promised["trx"] or 0) - swept.trx,
         )
 

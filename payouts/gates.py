@@ -6,10 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
-
 from kyc.screening import freshness
-from payouts import chain
+from payouts import chain, treasury_keys
 from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import HoldReason
 from payouts.sweeps import outstanding
@@ -89,9 +87,14 @@ def _signer(state: ChainState, now: datetime) -> Closed | None:
     return None
 
 
+def _treasury_key(state: ChainState, now: datetime) -> Closed | None:
+    why = treasury_keys.problem()
+    return Closed(HoldReason.SIGNER, why) if why else None
+
+
 def _sweep(state: ChainState, now: datetime) -> Closed | None:
     """What comes in goes to the key's destination: nothing is promised meanwhile."""
-    if outstanding.is_open(settings.TREASURY_ADDRESS):
+    if outstanding.is_open(treasury_keys.current()):
         return Closed(HoldReason.SIGNER, "The treasury is being swept: nothing is paid until that is done.")
     return None
 
@@ -111,6 +114,7 @@ _GATES: tuple[Callable[[ChainState, datetime], Closed | None], ...] = (
     _statement,
     _lists,
     _signer,
+    _treasury_key,
     _sweep,
 )
 # A pulled kill switch is somebody's own act, and stands on every page as it is.

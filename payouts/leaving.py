@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from django.conf import settings
-
-from payouts import chain, recovery
+from payouts import chain, recovery, treasury_keys
 from payouts.models.cases import ChainSearch, Conclusion
 from payouts.tron import addresses, evidence
 from payouts.tron.answers import Block, TransactionInfo
@@ -21,10 +20,10 @@ Told = tuple[list[Leaving], int]
 
 def search(asked: ChainSearch) -> tuple[Conclusion, str, list[dict[str, Any]], dict[str, Any]]:
     """Read the blocks at the nodes named; what follows, in words, each node's words, and what they agree on."""
-    treasury = addresses.decode(settings.TREASURY_ADDRESS)
+    held = treasury_keys.held()
 
     def ask(node: Node) -> Told | None:
-        return _read(node, asked, treasury) if node.name in asked.nodes else None
+        return _read(node, asked, held) if node.name in asked.nodes else None
 
     told = {name: said for name, said in chain.pool().every(ask).items() if said is not None}
     seen = {name: said for name, said in told.items() if not isinstance(said, NodeError)}
@@ -68,7 +67,7 @@ def search(asked: ChainSearch) -> tuple[Conclusion, str, list[dict[str, Any]], d
     return Conclusion.UNKNOWN_FOUND, sentence, words, facts
 
 
-def _read(node: Node, asked: ChainSearch, treasury: bytes) -> Told:
+def _read(node: Node, asked: ChainSearch, held: Sequence[str]) -> Told:
     """What left the treasury in these blocks by this node, and what it says the treasury holds (base units)."""
     leavings: list[Leaving] = []
     parent = ""
@@ -81,17 +80,22 @@ def _read(node: Node, asked: ChainSearch, treasury: bytes) -> Told:
         parent = block.header.block_id
         if block.transactions:
             infos = {info.txid: info for info in node.block_infos(number, solid=True)}
-            leavings += _of_block(block, infos, treasury)
-    return leavings, node.usdt_balance(settings.TREASURY_ADDRESS)
+            leavings += _of_block(block, infos, frozenset(map(addresses.decode, held)))
+    return leavings, sum(node.usdt_balance(address) for address in held)
 
 
-def _of_block(block: Block, infos: dict[str, TransactionInfo], treasury: bytes) -> list[Leaving]:
+def _of_block(block: Block, infos: dict[str, TransactionInfo], treasury: frozenset[bytes]) -> list[Leaving]:
     usdt = addresses.decode(chain.network().usdt_contract)
     found = []
     for transaction in block.transactions:
         signed, trx = _by_treasury(transaction.raw_data, treasury)
         info = infos.get(transaction.txid)
-        moved = evidence.moved_by(info, treasury, usdt) if info is not None else []
+        moved = [
+            (to, amount)
+            for own in sorted(treasury)
+            for to, amount in (evidence.moved_by(info, own, usdt) if info is not None else [])
+            if to not in treasury
+        ]
         if not signed and not moved:
             continue
         succeeded = transaction.contract_ret in ("", "SUCCESS")
@@ -110,7 +114,7 @@ def _of_block(block: Block, infos: dict[str, TransactionInfo], treasury: bytes) 
     return found
 
 
-def _by_treasury(raw_data: bytes | None, treasury: bytes) -> tuple[bool, int]:
+def _by_treasury(raw_data: bytes | None, treasury: frozenset[bytes]) -> tuple[bool, int]:
     """Whether the treasury's key signed it, and how much TRX (sun) it sends."""
     if raw_data is None:
         return False, 0
@@ -120,7 +124,8 @@ def _by_treasury(raw_data: bytes | None, treasury: bytes) -> tuple[bool, int]:
         return False, 0
     if (
         not isinstance(contract, TransferContract | TriggerSmartContract)
-        or contract.owner_address != treasury
+        or contract.owner_address not in treasury
     ):
         return False, 0
-    return True, contract.amount if isinstance(contract, TransferContract) else 0
+    sent = isinstance(contract, TransferContract) and contract.to_address not in treasury
+    return True, contract.amount if sent and isinstance(contract, TransferContract) else 0

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from lucid_payments import clock
 from lucid_payments.money import SUN_PER_TRX
-from payouts import chain
+from payouts import chain, treasury_keys
 from payouts.execution import Candidate
 from payouts.models.chain import ChainState
 from payouts.models.payout import HoldReason, Payout
@@ -50,6 +50,7 @@ class Preflight:
     resources: Resources
     block: int
     at: datetime
+    treasury: str
     treasury_frozen: bool
 
     @classmethod
@@ -59,8 +60,17 @@ class Preflight:
         prices = chain.parameters().get()
         # Before anything is asked: what is answered is this young at most, and of this block at least.
         at = clock.now()
-        frozen = chain.pool().first(lambda node: node.is_blacklisted(settings.TREASURY_ADDRESS))
-        return cls(chain.pool(), prices, resources, block=state.head_number, at=at, treasury_frozen=frozen)
+        paying = treasury_keys.current()
+        frozen = chain.pool().first(lambda node: node.is_blacklisted(paying))
+        return cls(
+            chain.pool(),
+            prices,
+            resources,
+            block=state.head_number,
+            at=at,
+            treasury=paying,
+            treasury_frozen=frozen,
+        )
 
     def all(self, payouts: Sequence[Payout]) -> Iterator[tuple[Payout, Candidate | Refused]]:
         """Each payout with its verdict, in the order given."""
@@ -86,7 +96,7 @@ class Preflight:
                     LOOK_AGAIN_FROZEN,
                 )
             simulation = self.pool.first(
-                lambda node: node.simulate_transfer(settings.TREASURY_ADDRESS, recipient, amount)
+                lambda node: node.simulate_transfer(self.treasury, recipient, amount)
             )
         except NodeError as error:
             return Refused(HoldReason.NODES, f"A node's answer is missing: {error}")

@@ -15,6 +15,7 @@ from kyc.providers import answers
 from kyc.providers.interface import Question
 from lucid_payments.backoffice.formats import Tone
 from lucid_payments.money import format_usdt
+from payouts import treasury_keys
 from payouts.approvals.checks import Word
 from payouts.models.payout import Payout, PayoutStatus
 
@@ -82,7 +83,7 @@ def _questions(payout: Payout, *, release: bool) -> list[Question]:
                 payout.payout_id,
                 {
                     "originator": settings.DEPLOYMENT,
-                    "originator_address": settings.TREASURY_ADDRESS,
+                    "originator_address": treasury_keys.current(),
                     "beneficiary_address": payout.recipient_address,
                     "beneficiary_node": payout.node_id or "",
                     "amount_usdt": format_usdt(payout.amount).replace(",", ""),

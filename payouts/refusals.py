@@ -28,7 +28,7 @@ from lucid_payments.api.errors import (
     SessionPaid,
 )
 from lucid_payments.money import format_usdt
-from payouts import own_sessions, screened
+from payouts import own_sessions, screened, treasury_keys
 from payouts.approvals import rules
 from payouts.distribution import paid_sessions
 from payouts.distribution.paid_sessions import First
@@ -323,7 +323,8 @@ def usdt_contract() -> str:
 
 def require_payable(address: str) -> None:
     """Raises `addresses.InvalidAddress` for what must not be paid: the token's contract, our treasury, no address."""
-    addresses.check_recipient(address, contract=usdt_contract(), treasury=settings.TREASURY_ADDRESS)
+    for own in treasury_keys.configured():
+        addresses.check_recipient(address, contract=usdt_contract(), treasury=own)
 
 
 def _check_recipient(order: PayoutOrder) -> None:

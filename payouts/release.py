@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.conf import settings
-
 from lucid_payments import clock, seam
 from lucid_payments.locks import AdvisoryLock, only_one
-from payouts import chain, cooling, gates, lookout, provided, queue, screened, watching
+from payouts import chain, cooling, gates, lookout, provided, queue, screened, treasury_keys, watching
 from payouts.execution import Candidate, ClockTrip, Funds, Outlook
 from payouts.manager import PayoutManager
 from payouts.models.attempt import Attempt, AttemptState
@@ -136,7 +134,7 @@ def _provided(going: Sequence[Payout], now: datetime) -> list[Payout]:
 
 def _outlook(state: ChainState) -> Outlook:
     return Outlook(
-        treasury=settings.TREASURY_ADDRESS,
+        treasury=treasury_keys.current(),
         contract=chain.network().usdt_contract,
         reference=chain.reference(state),
         head_time_ms=state.head_time_ms,

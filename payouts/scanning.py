@@ -9,11 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from django.conf import settings
 from django.db.models import Min
 
 from lucid_payments import seam
-from payouts import recovery, verdicts
+from payouts import recovery, treasury_keys, verdicts
 from payouts.chain import pool
 from payouts.manager import PayoutManager
 from payouts.models.attempt import UNRESOLVED, Attempt
@@ -209,9 +208,11 @@ def _ours(block: Block) -> list[Attempt]:
 
 def _look_for_strangers(state: ChainState, block: Block) -> None:
     """A transaction of the treasury that we didn't make stops signing at once; the balance tells whether it paid."""
-    treasury = addresses.decode(settings.TREASURY_ADDRESS)
+    if not block.transactions:
+        return
+    treasury = {addresses.decode(address) for address in treasury_keys.held()}
     owned = [
-        tx.txid for tx in block.transactions if tx.raw_data is not None and _owner(tx.raw_data) == treasury
+        tx.txid for tx in block.transactions if tx.raw_data is not None and _owner(tx.raw_data) in treasury
     ]
     strange = set(owned) - recovery.ours(owned)
     for txid in sorted(strange):

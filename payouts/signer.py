@@ -27,6 +27,7 @@ from payouts.models.attempt import Attempt
 from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import HoldReason, PayoutStatus
 from payouts.sweeps import door
+from payouts.tron import addresses
 from payouts.tron.encoding import decode_raw_data, txid
 from payouts.tron.signing.caps import SigningCaps
 from payouts.tron.signing.ceiling import Ceiling
@@ -83,18 +84,15 @@ def highest() -> HighestNumbers:
 
 @functools.cache
 def desk() -> SigningDesk:
-    """The key opened, once, by its password or PIN. Raises SigningError."""
-    signer = treasury_key.open_signer()
-    if signer.address != settings.TREASURY_ADDRESS:
-        raise ImproperlyConfigured(
-            f"TREASURY_ADDRESS is {settings.TREASURY_ADDRESS}, but the key's address is {signer.address}."
-        )
+    """The keys opened, once, by their passwords or PIN. Raises SigningError."""
+    signer, *others = treasury_key.open_signers()
     return SigningDesk(
         signer,
         journal(),
         ceiling().caps(),
         chain.network().usdt_contract,
         settings.FEE_LIMIT_CAP_TRX * SUN_PER_TRX,
+        others=others,
         book=keybook(),
     )
 
@@ -121,6 +119,7 @@ def _sign_prepared() -> int:
         SignerState.objects.filter(pk=1).update(
             heartbeat_at=LucidNow(),
             address=settings.TREASURY_ADDRESS,
+            addresses=sorted(opened.addresses),
             hourly_cap=caps.hourly,
             daily_cap=caps.daily,
         )
@@ -240,7 +239,7 @@ def _journalled(entry: Entry, raw_data: bytes) -> TransferIntent:
     return TransferIntent(
         payout_id=entry.payout_id,
         attempt_id=entry.attempt_id,
-        owner=settings.TREASURY_ADDRESS,
+        owner=addresses.encode(decoded.contract.owner_address),
         recipient=entry.recipient,
         amount=entry.amount,
         contract=chain.network().usdt_contract,

@@ -6,11 +6,9 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
-
 from lucid_payments import clock, commits, seam
 from lucid_payments.money import format_usdt
-from payouts import cases, chain, gates, ledger, recovery, runway
+from payouts import cases, chain, gates, ledger, recovery, runway, treasury_keys
 from payouts.explained import by_books
 from payouts.models.chain import ChainState
 from payouts.tron.answers import Resources, TokenState
@@ -39,23 +37,31 @@ def read(state: ChainState) -> None:
         log.warning("the treasury can't be read: %s", error)
         return
     _write(state, holdings)
-    _state(state, holdings.usdt)
+    _state(state, holdings.usdt + holdings.older_usdt)
     runway.watch(chain.state())
 
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What the treasury has at head: base units, sun, and what its stake still covers."""
+    """What the paying key has at head: base units, sun, what its stake still covers; and what keys before it have."""
 
     usdt: int
     trx: int
     resources: Resources
+    older_usdt: int
+    older_trx: int
 
 
 def _holdings() -> Holdings:
-    address = settings.TREASURY_ADDRESS
+    paying, *older = treasury_keys.held()
     return chain.pool().first(
-        lambda node: Holdings(node.usdt_balance(address), node.trx_balance(address), node.resources(address))
+        lambda node: Holdings(
+            node.usdt_balance(paying),
+            node.trx_balance(paying),
+            node.resources(paying),
+            sum(node.usdt_balance(address) for address in older),
+            sum(node.trx_balance(address) for address in older),
+        )
     )
 
 
@@ -64,6 +70,8 @@ def _write(state: ChainState, holdings: Holdings) -> None:
         ChainState.objects.filter(pk=1).update(
             treasury_usdt=holdings.usdt,
             treasury_trx=holdings.trx,
+            older_usdt=holdings.older_usdt,
+            older_trx=holdings.older_trx,
             energy_left=holdings.resources.energy_left,
             staked_bandwidth_left=holdings.resources.staked_bandwidth_left,
             free_bandwidth_left=holdings.resources.free_bandwidth_left,
@@ -77,8 +85,10 @@ def _read_token(state: ChainState, now: datetime) -> None:
     if state.token_read_at is not None and timedelta(0) <= now - state.token_read_at < TOKEN_EVERY:
         return
 
+    paying = treasury_keys.current()
+
     def ask(node: Node) -> tuple[TokenState, bool]:
-        return node.token_state(), node.is_blacklisted(settings.TREASURY_ADDRESS)
+        return node.token_state(), node.is_blacklisted(paying)
 
     token, frozen = chain.pool().first(ask)
     ChainState.objects.filter(pk=1).update(token_refusal=_refusal(token, frozen), token_read_at=now)
@@ -139,7 +149,10 @@ def _missing(state: ChainState, explained: int) -> None:
 
 def _every_balance() -> list[int]:
     """The treasury's USDT by every node that answers; none where too few operators do."""
-    told = chain.pool().every(lambda node: (node.operator, node.usdt_balance(settings.TREASURY_ADDRESS)))
+    held = treasury_keys.held()
+    told = chain.pool().every(
+        lambda node: (node.operator, sum(node.usdt_balance(address) for address in held))
+    )
     answers = [answer for answer in told.values() if not isinstance(answer, NodeError)]
     enough = len({operator for operator, _ in answers}) >= chain.required_operators()
     return [balance for _, balance in answers] if enough else []

@@ -33,6 +33,7 @@ KNOWN_TYPES: Final = frozenset(
         *(f"kyc.{word}" for word in ("submitted", "info_requested", "answered", "approved", "rejected")),
         *(f"kyc.{word}" for word in ("expiring", "expired", "suspended", "revoked")),
         *(f"kyc.{word}" for word in ("corrected", "restricted", "unrestricted", "erased")),
+        "treasury.rotated",
         "limit.reached",
         "limit.waived",
         "wallet.changed",

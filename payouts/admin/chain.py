@@ -18,7 +18,7 @@ from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import READING, RecordAdmin
 from lucid_payments.backoffice.site import site
-from payouts import gates, ledger
+from payouts import gates, ledger, treasury_keys
 from payouts.models import ChainState, SignerState
 from payouts.tron.networks import NETWORKS
 
@@ -50,10 +50,11 @@ def facts() -> dict[str, Any]:
     now = clock.now()
     state, signer = ChainState.objects.get(pk=1), SignerState.objects.get(pk=1)
     books = ledger.treasury_balance()
+    paying = treasury_keys.current()
     return {
         "network": settings.TRON_NETWORK,
-        "treasury_address": settings.TREASURY_ADDRESS,
-        "treasury_url": NETWORKS[settings.TRON_NETWORK].address_url(settings.TREASURY_ADDRESS),
+        "treasury_address": paying,
+        "treasury_url": NETWORKS[settings.TRON_NETWORK].address_url(paying),
         "chain": state,
         "signer": signer,
         "head_time": _from_ms(state.head_time_ms),

@@ -33,6 +33,7 @@ from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
+from payouts import treasury_keys
 from payouts.models import Attempt, ReconciliationCase, ReconciliationRun
 from payouts.models.cases import CaseKind as ForPeople
 from payouts.models.cases import ManualCase
@@ -227,7 +228,7 @@ class ReconciliationCaseAdmin(RecordAdmin):
             "state_tone": TONES[row.state],
             "is_balance": row.kind == CaseKind.BALANCE_DIFFERS,
             "explorer_url": network.transaction_url(row.txid) if row.txid else None,
-            "treasury": settings.TREASURY_ADDRESS,
+            "treasury": ", ".join(treasury_keys.held()),
             "attempt": attempt,
             "transfers": rows.select_related("debit", "credit").order_by("pk"),
             "off": words_of(cases.correction(row)),

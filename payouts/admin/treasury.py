@@ -21,7 +21,7 @@ from lucid_payments.backoffice.navigation import Group
 from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import READING, RecordAdmin
 from lucid_payments.backoffice.site import site
-from payouts import ledger, runway
+from payouts import ledger, runway, treasury_keys
 from payouts.admin import sweeps
 from payouts.admin.chain import FRESH, freshness
 from payouts.explained import by_books
@@ -57,15 +57,16 @@ class TreasuryAdmin(RecordAdmin):
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
+        address = _address()
         context = {
             **self.admin_site.each_context(request),
             "title": self.title,
             "now": facts(request.user),
             "now_url": reverse("admin:payouts_treasury_now"),
-            "address": settings.TREASURY_ADDRESS,
+            "address": address,
             "network": settings.TRON_NETWORK,
             "sweeps": sweeps.under_way(),
-            "explorer": NETWORKS[settings.TRON_NETWORK].address_url(settings.TREASURY_ADDRESS),
+            "explorer": NETWORKS[settings.TRON_NETWORK].address_url(address),
         }
         return TemplateResponse(request, "admin/payouts/treasury.html", context)
 
@@ -80,12 +81,11 @@ class TreasuryAdmin(RecordAdmin):
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        if not settings.TREASURY_ADDRESS:
+        address = _address()
+        if not address:
             raise Http404("no treasury yet")
         out = io.BytesIO()
-        segno.make(settings.TREASURY_ADDRESS, error="m").save(
-            out, kind="svg", scale=6, border=4, light="#fff", xmldecl=False
-        )
+        segno.make(address, error="m").save(out, kind="svg", scale=6, border=4, light="#fff", xmldecl=False)
         return HttpResponse(out.getvalue(), content_type="image/svg+xml")
 
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
@@ -95,6 +95,12 @@ class TreasuryAdmin(RecordAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         return None
+
+
+def _address() -> str:
+    """Where a top-up goes; none where this process doesn't know the key that pays: no address is taken from a table."""
+    address = treasury_keys.current()
+    return address if address in treasury_keys.configured() else ""
 
 
 def facts(user: Any) -> dict[str, Any]:
@@ -161,7 +167,7 @@ def _difference(state: ChainState, books: Balance) -> tuple[str, Tone, str]:
     """The chain's balance less the books': figure, tone, and the sentence that explains it."""
     if state.treasury_read_at is None:
         return "Unknown", Tone.QUIET, "The chain hasn't been read yet."
-    units = state.treasury_usdt - books.posted
+    units = state.treasury_usdt + state.older_usdt - books.posted
     if units == 0:
         return "None", Tone.GOOD, "Chain and books say the same."
     if units > 0:

@@ -26,6 +26,7 @@ from payouts.models.payout import Payout, PayoutTransition
 from payouts.models.proof import RunLeaf, RunRoot
 from payouts.models.reconciliation import ReconciliationCase, ReconciliationRun
 from payouts.models.report import Report, ReportFile, ReportPart
+from payouts.models.rotation import TreasuryRotation
 from payouts.models.session_rule import PaymentState, SessionPayment, SessionRule
 from payouts.models.slot import PayoutSlot, SlotState
 from payouts.models.sweep import Sweep, SweepCause, SweepState, SweepTransfer, TransferState
@@ -90,6 +91,7 @@ __all__ = [
     "TallyChange",
     "TransferState",
     "Treasury",
+    "TreasuryRotation",
     "UnknownTransfer",
     "UnusualAmount",
     "UploadState",

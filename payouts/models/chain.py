@@ -25,6 +25,8 @@ class ChainState(models.Model):
 
     treasury_usdt = models.BigIntegerField(default=0, help_text="base units, at head")
     treasury_trx = models.BigIntegerField(default=0, help_text="sun, at head")
+    older_usdt = models.BigIntegerField(default=0, help_text="base units of the keys before the paying one")
+    older_trx = models.BigIntegerField(default=0, help_text="sun of the keys before the paying one")
     energy_left = models.BigIntegerField(default=0, help_text="staked or rented, not used up")
     staked_bandwidth_left = models.BigIntegerField(default=0)
     free_bandwidth_left = models.BigIntegerField(default=0)
@@ -79,6 +81,7 @@ class SignerState(models.Model):
     hourly_cap = models.BigIntegerField(null=True, help_text="base units")
     daily_cap = models.BigIntegerField(null=True, help_text="base units")
     address = models.CharField(max_length=34, blank=True)
+    addresses = models.JSONField(default=list, help_text="whose keys it holds, around a rotation two")
     journal_head = models.CharField(max_length=64, blank=True, help_text="the last line's digest")
     journal_txid = models.CharField(max_length=64, blank=True, help_text="the last line's transaction")
     journal_seq = models.BigIntegerField(default=0)

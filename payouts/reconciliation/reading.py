@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from django.conf import settings
-
-from payouts import chain
+from payouts import chain, treasury_keys
 from payouts.reconciliation.errors import Inconclusive
 from payouts.tron import addresses
 from payouts.tron.answers import SUCCESS, Block, BlockHeader, TransactionInfo, TransferLog
@@ -98,7 +96,8 @@ class ChainReader:
         self._pool = chain.pool()
         self._pool.load_quarantines(chain.state().quarantine)
         self._required = chain.required_operators()
-        self._treasury = addresses.decode(settings.TREASURY_ADDRESS)
+        self._held = treasury_keys.held()
+        self._treasury = frozenset(map(addresses.decode, self._held))
         self._contract = addresses.decode(chain.network().usdt_contract)
         self._counting = threading.Lock()
         self.calls = 0
@@ -219,8 +218,8 @@ class ChainReader:
 
     def _holdings(self, node: Node) -> tuple[BlockHeader, tuple[int, int]] | None:
         before = node.solid_head()
-        usdt = node.usdt_balance(settings.TREASURY_ADDRESS, solid=True)
-        trx = node.trx_balance(settings.TREASURY_ADDRESS, solid=True)
+        usdt = sum(node.usdt_balance(address, solid=True) for address in self._held)
+        trx = sum(node.trx_balance(address, solid=True) for address in self._held)
         after = node.solid_head()
         return (before, (usdt, trx)) if before == after else None
 
@@ -260,8 +259,8 @@ class ChainReader:
             for index, log in enumerate(info.logs)
             if isinstance(log, TransferLog)
             and log.contract == self._contract
-            and self._treasury in (log.sender, log.recipient)
-            and log.sender != log.recipient
+            # From one of our own keys to another nothing leaves and nothing comes in.
+            and (log.sender in self._treasury) != (log.recipient in self._treasury)
         ]
         moved = [(log, _moved(index, log)) for index, log in logs if log.amount]
         return ChainTransaction(
@@ -276,8 +275,8 @@ class ChainReader:
             trx_in=trx.received,
             trx_staked=trx.staked,
             trx_recipient=trx.recipient,
-            outgoing=tuple(each for log, each in moved if log.sender == self._treasury),
-            incoming=tuple(each for log, each in moved if log.recipient == self._treasury),
+            outgoing=tuple(each for log, each in moved if log.sender in self._treasury),
+            incoming=tuple(each for log, each in moved if log.recipient in self._treasury),
             zero_value_logs=sum(not log.amount for _, log in logs),
             raw_data=raw_data if trx.made_by_treasury else b"",
         )
@@ -290,18 +289,21 @@ class ChainReader:
             contract = None
         match contract:
             case TransferContract(owner_address=owner, to_address=to, amount=amount) if owner != to:
-                if owner == self._treasury:
-                    return _Trx(made_by_treasury=True, out=amount, recipient=addresses.encode(to))
-                return _Trx(received=amount if to == self._treasury else 0)
+                if owner in self._treasury:
+                    left = amount if to not in self._treasury else 0
+                    return _Trx(
+                        made_by_treasury=True, out=left, recipient=addresses.encode(to) if left else ""
+                    )
+                return _Trx(received=amount if to in self._treasury else 0)
             case TriggerSmartContract(owner_address=owner, contract_address=to, call_value=value):
-                if owner == self._treasury:
+                if owner in self._treasury:
                     return _Trx(
                         made_by_treasury=True, out=value, recipient=addresses.encode(to) if value else ""
                     )
-            case FreezeBalanceV2(owner_address=owner, frozen_balance=amount) if owner == self._treasury:
+            case FreezeBalanceV2(owner_address=owner, frozen_balance=amount) if owner in self._treasury:
                 return _Trx(made_by_treasury=True, staked=amount)
             case FreezeBalanceV2(owner_address=owner) | DelegateResource(owner_address=owner):
-                return _Trx(made_by_treasury=owner == self._treasury)
+                return _Trx(made_by_treasury=owner in self._treasury)
         return _Trx()
 
 

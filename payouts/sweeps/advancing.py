@@ -78,7 +78,8 @@ def _next(row: Sweep, state: ChainState) -> None:
         return
     going = Attempt.objects.filter(owner_address=row.address, state__in=("prepared", *UNRESOLVED)).count()
     if going:
-        raise _Waiting(f"{going} payouts of this key are in flight: they land or expire first.")
+        words = "1 payout of this key is" if going == 1 else f"{going} payouts of this key are"
+        raise _Waiting(f"{words} in flight, to land or to expire first.")
     if balance > 0 or not everybody_agrees:
         raise _Waiting("What came in last isn't booked yet, or the nodes differ about the balance.")
     if row.with_trx and _offer_trx(row, state):

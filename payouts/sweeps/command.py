@@ -16,7 +16,7 @@ from lucid_payments.accounts.models import MachineKey, User
 from lucid_payments.audit import log
 from lucid_payments.backoffice import prompt
 from lucid_payments.money import format_usdt
-from payouts import chain, ledger, signer, signer_people
+from payouts import chain, ledger, signer, signer_people, treasury_keys
 from payouts.models.attempt import UNRESOLVED, Attempt
 from payouts.models.sweep import Sweep, SweepCause, SweepState
 from payouts.sweeps import door
@@ -53,9 +53,9 @@ def add_actions(actions: Any) -> None:
 
 def sweep(out: Out, options: dict[str, Any]) -> None:
     """Show the plan, ask two people, and begin. Raises CommandError."""
-    address = options["key"] or settings.TREASURY_ADDRESS
+    address = options["key"] or treasury_keys.current()
     try:
-        destination = _destination(address)
+        destination = destination_of(address)
     except JournalError as error:
         raise CommandError(error.sentence) from None
     show_plan(out, address, destination, with_trx=options["trx"])
@@ -91,7 +91,7 @@ def compromise(out: Out, options: dict[str, Any]) -> None:
     One administrator is enough, as for the kill switch: it can only stop, and bring the money home. Safe to run
     again. Raises CommandError where something is left undone.
     """
-    address = options["key"] or settings.TREASURY_ADDRESS
+    address = options["key"] or treasury_keys.current()
     people, reason = signer_people.proven(options, "")
     (actor,) = people
     undone = [
@@ -152,7 +152,7 @@ def _retire(address: str, actor: User, reason: str) -> str:
 
 
 def _begin(address: str, actor: User, reason: str) -> str:
-    destination = _destination(address)
+    destination = destination_of(address)
     row = door.begin(
         address, destination, cause=SweepCause.COMPROMISE, with_trx=True, by=[actor], reason=reason
     )
@@ -170,7 +170,8 @@ def _end_access(actor: User, reason: str) -> str:
     return f"{len(keys)} machine keys revoked; sessions and tokens of {people} accounts ended"
 
 
-def _destination(address: str) -> str:
+def destination_of(address: str) -> str:
+    """Where the signer's own file lets this key's money go. Raises CommandError, JournalError."""
     if not settings.SIGNER_JOURNAL_FILE:
         raise CommandError(NOT_HERE)
     destination = signer.keybook().destinations().get(address)

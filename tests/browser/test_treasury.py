@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import expect
 
 from lucid_payments import clock
-from payouts.models import ChainState
-from tests.browser.conftest import PHONE, Office
+from payouts.models import ChainState, Sweep
+from tests.browser.conftest import DESK, PHONE, Office
 
 pytestmark = pytest.mark.browser
 
 PAGE = "/admin/payouts/treasury/"
+COLD = "TNPeeaaFB7K9cmo4uQpcU32zGK8G1NYqeL"
 
 
 def test_the_code_is_drawn_and_the_figures_follow(office: Office) -> None:
@@ -36,4 +38,43 @@ def test_the_code_is_drawn_and_the_figures_follow(office: Office) -> None:
     assert office.axe() == []
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert office.wrong == []
+
+
+def test_a_sweep_is_seen_where_the_money_is_and_on_its_own_page(office: Office) -> None:
+    ChainState.objects.update(older_usdt=49_950_000_000)
+    sweep = Sweep.objects.create(
+        address=settings.TREASURY_ADDRESS, destination=COLD, cause="compromise", with_trx=True, begun_by="ann",
+        reason="the signer's machine was broken into this night",
+        detail="1 payout of this key is in flight, to land or to expire first.",
+    )  # fmt: skip
+    bytes_of = {
+        "expiration_ms": 1_794_997_380_000,
+        "raw_data": b"",
+        "signed_transaction": b"x",
+        "signed_at": clock.now(),
+    }
+    sweep.transfers.create(
+        currency="USDT", txid="4e" * 32, amount=49_950_000_000, state="succeeded", block_number=70_000_090,
+        result="SUCCESS", fee=13_373_500, sends=2, answers={"node1": "accepted", "node2": "duplicate"}, **bytes_of,
+    )  # fmt: skip
+    sweep.transfers.create(
+        currency="USDT", txid="5f" * 32, amount=50_000_000, state="prepared", **bytes_of,
+        refusal="The sweep goes to another address; the key's destination is another.",
+    )  # fmt: skip
+    page = office.page
+    office.log_in("auditor")
+    office.go(PAGE)
+    expect(page.get_by_role("heading", name="Sweep under way")).to_be_visible()
+    expect(page.get_by_text("Don't top it up now")).to_be_visible()
+    page.get_by_role("link", name="See the sweep").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Sweep {sweep.pk}")
+    expect(page.get_by_text("Refused by the signer")).to_be_visible()
+    expect(page.get_by_text("49,950.00 USDT").first).to_be_visible()
+    for path in (PAGE, f"/admin/payouts/sweep/{sweep.pk}/", "/admin/payouts/sweep/"):
+        office.go(path)
+        assert office.axe() == []
+        page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        page.set_viewport_size(DESK)  # type: ignore[arg-type]
     assert office.wrong == []

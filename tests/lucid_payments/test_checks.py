@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from lucid_payments import env
 from lucid_payments.checks import check_environment, require_sound_settings
-from payouts.checks import check_contract, check_treasury, check_treasury_key
+from payouts.checks import check_contract, check_other_treasury, check_treasury, check_treasury_key
 from payouts.tron.networks import NETWORKS
 from tests.lucid_payments.live import PRODUCTION, SECRETS, STAGING
 
@@ -170,6 +170,22 @@ def test_the_treasurys_key_is_in_a_file_or_whole_in_an_hsm(settings: Any) -> Non
         set_all(settings, {**HSM, name: value})
         (finding,) = check_treasury_key()
         assert (finding.id, name in finding.msg) == ("payouts.E003", True)
+
+
+def test_around_a_rotation_into_an_hsm_the_file_s_key_still_pays(settings: Any) -> None:
+    set_all(settings, {**HSM, "TREASURY_PKCS11_KEY": "", "TREASURY_KEY_FILE": "/etc/treasury.json"})
+    assert [finding.id for finding in check_treasury_key()] == ["payouts.E003"]
+    settings.TREASURY_OTHER_PKCS11_KEY = "key-2"
+    assert check_treasury_key() == []
+
+
+def test_the_other_address_of_a_rotation_is_another_key_s(settings: Any) -> None:
+    assert check_other_treasury() == []
+    for bad in (settings.TREASURY_ADDRESS, "T" * 34, NETWORKS["devnet"].usdt_contract):
+        settings.TREASURY_OTHER_ADDRESS = bad
+        assert [finding.id for finding in check_other_treasury()] == ["payouts.E004"]
+    settings.TREASURY_OTHER_ADDRESS = "TT6hpaVfSMZPmWKq2EfGHaSsGHSgBnCqJ9"
+    assert check_other_treasury() == []
 
 
 def manage(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

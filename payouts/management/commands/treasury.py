@@ -1,8 +1,8 @@
 """`manage.py treasury`: the treasury's key, in an encrypted file or inside an HSM, and what its ceremony does with it.
 
 Prints addresses and signatures of texts, and nothing else. Password, PIN and key come from a file or a prompt, never
-from an argument: arguments stand in the process list and in the shell's history. What a key holds is swept by the
-acts of `payouts.sweeps.command`.
+from an argument: arguments stand in the process list and in the shell's history. What a key holds is swept, and
+another key put in its place, by the acts of `payouts.sweeps`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from payouts import treasury_ceremony, treasury_key
-from payouts.sweeps import command
+from payouts.sweeps import command, rotating
 from payouts.tron.signing import HsmSigner, KeyFileError, KeyFileSigner, Secret, Signer, SigningError, keyfile
 
 
 class Command(BaseCommand):
-    help = "The treasury's key, in a file or an HSM: make, show, prove, back up, restore and sweep it."
+    help = (
+        "The treasury's key, in a file or an HSM: make, show, prove, back up, restore, sweep and replace it."
+    )
     # A key ceremony happens offline: no database, no broker, no nodes.
     requires_system_checks: list[str] = []
 
@@ -43,9 +45,10 @@ class Command(BaseCommand):
             )
 
         command.add_actions(actions)
+        rotating.add_action(actions)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        act = command.ACTS.get(options["action"])
+        act = {**command.ACTS, "rotate": rotating.rotate}.get(options["action"])
         if act is not None:
             act(self.stdout, options)
             return
