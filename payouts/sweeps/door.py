@@ -43,6 +43,7 @@ def begin(
     address: str, destination: str, *, cause: SweepCause, with_trx: bool, by: Sequence[User], reason: str
 ) -> Sweep:
     """Sweep this key from now on. One that is under way goes on, with the TRX too where that is asked now."""
+    locks.hold_names([f"sweep {address}"])
     known = Sweep.objects.select_for_update().filter(address=address, state=SweepState.OPEN).first()
     if known is not None:
         if with_trx and not known.with_trx:
