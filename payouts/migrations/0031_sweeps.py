@@ -28,7 +28,13 @@ CREATE TRIGGER payouts_sweeptransfer_end_stays BEFORE UPDATE ON payouts_sweeptra
 def create_accounts(apps, schema_editor):
     account = apps.get_model("payouts", "LedgerAccount")
     for name, currency in ACCOUNTS.items():
-        account.objects.create(name=name, currency=currency)
+        account.objects.get_or_create(name=name, defaults={"currency": currency})
+
+
+def forget_unused(apps, schema_editor):
+    """On the way back: the version before doesn't know them, and keeps what was ever booked."""
+    account = apps.get_model("payouts", "LedgerAccount")
+    account.objects.filter(name__in=ACCOUNTS, debits_posted=0, credits_posted=0).delete()
 
 
 class Migration(migrations.Migration):
@@ -178,6 +184,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunPython(create_accounts, migrations.RunPython.noop),
+        migrations.RunPython(create_accounts, forget_unused),
         migrations.RunSQL(BYTES_STAY, migrations.RunSQL.noop),
     ]
