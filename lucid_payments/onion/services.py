@@ -72,8 +72,11 @@ class OnionService:
     def clients(self) -> list[Client]:
         """Whose keys tor reads, the dummy among them, by name. Raises OnionRefused."""
         try:
-            files = sorted(self.clients_folder.glob("*.auth"))
-            found = [_client(file) for file in files]
+            # A folder that can't be read is no empty one; glob would say that it is.
+            names = sorted(name for name in os.listdir(self.clients_folder) if name.endswith(".auth"))
+            found = [_client(self.clients_folder / name) for name in names]
+        except FileNotFoundError:
+            return []
         except PermissionError:
             raise OnionRefused(f"{self.folder} can't be read: run this as root or as tor's user.") from None
         return [client for client in found if client is not None]

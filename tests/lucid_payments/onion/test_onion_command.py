@@ -212,3 +212,17 @@ def test_monitoring_that_is_off_is_no_service_of_ours(state: Path, db: None) -> 
     assert check_fences() == []
     (state / "grafana" / "hostname").write_text(ADDRESS + "\n")
     assert [finding.id for finding in check_fences()] == ["lucid.E040"]
+
+
+def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The web can't see tor's clients, and must start all the same."""
+
+    def listdir(folder: object) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    assert check_fences() == []
+    with pytest.raises(services.OnionRefused, match="as root or as tor's user"):
+        services.service("admin").clients()
