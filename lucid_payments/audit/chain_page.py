@@ -84,7 +84,7 @@ def page(
         "newest": max(newest, walk.sealed),
         "percent": 100 * walk.sealed // newest if newest else 100,
         "next_url": "" if at_end else f"{request.path}?from={walk.ticket()}",
-        "knows_seal": heads.has_key(),
+        "knows_seal": heads.may_check(),
         "knows_published": publication.has_key(),
     }
     answer = TemplateResponse(request, "admin/audit/walk.html", context)

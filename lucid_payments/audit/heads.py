@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import os
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,11 @@ logger = logging.getLogger(__name__)
 
 def has_key() -> bool:
     return bool(settings.AUDIT_SEAL_KEY_FILE)
+
+
+def may_check() -> bool:
+    """Whether this process can tell a signature of ours: live, the web may not read the key, and the worker may."""
+    return has_key() and os.access(settings.AUDIT_SEAL_KEY_FILE, os.R_OK)
 
 
 def sign(position: int, head: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from lucid_payments.audit import sealer
 from lucid_payments.audit.models import AuditEntry, AuditHead, AuditSeal
@@ -126,3 +128,17 @@ def test_the_command_exits_with_an_error_on_damage_and_only_then(
 def test_the_command_refuses_a_head_it_cannot_read(db: None, head: str) -> None:
     with pytest.raises(CommandError, match="POSITION:HASH"):
         call_command("audit", "verify", head=head)
+
+
+@pytest.mark.usefixtures("sealed_log")
+def test_who_may_not_read_the_key_checks_all_but_signatures_and_says_so(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """The web, say: live, the worker alone may read it."""
+    settings.AUDIT_SEAL_KEY_FILE = str(tmp_path / "not-for-us")
+    out = StringIO()
+
+    call_command("audit", "verify", stdout=out)
+
+    assert "sealed: 6" in out.getvalue()
+    assert "not their signatures: no AUDIT_SEAL_KEY_FILE here" in out.getvalue()

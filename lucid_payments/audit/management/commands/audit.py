@@ -94,7 +94,11 @@ class Command(BaseCommand):
 
     def _print(self, report: Report) -> None:
         self.stdout.write(f"sealed: {report.sealed}, head {report.sealed}:{report.head}")
-        signed = "their signatures too" if heads.has_key() else "not their signatures: no AUDIT_SEAL_KEY_FILE"
+        signed = (
+            "their signatures too"
+            if heads.may_check()
+            else "not their signatures: no AUDIT_SEAL_KEY_FILE here"
+        )
         self.stdout.write(f"signed heads checked: {report.heads_checked} ({signed})")
         signed = (
             "their signatures too"
