@@ -13,13 +13,18 @@ from typing import Any
 
 import pytest
 
+from lucid_payments.accounts.models import User
+from payouts import signer
 from payouts.tron import addresses, signed_messages
 from payouts.tron.signing import KeyFileSigner, Secret, keyfile
 from tests import softhsm
 from tests.deploy.keys.pages import ROOT, arguments, commands, run
+from tests.payouts.admin.world import code_of, user
+from tests.payouts.flow.world import RECIPIENTS
 from tests.softhsm import LABEL, PIN_TEXT
 
 PAGE = "ceremony.md"
+COLD = RECIPIENTS[0]
 PASSWORD = "typed by ann, and by bob"
 
 
@@ -106,3 +111,24 @@ def test_the_offline_machine_needs_no_more_than_its_own_settings(tmp_path: Path)
     )  # fmt: skip
     assert done.stderr == ""
     assert done.stdout.strip() == KeyFileSigner.open(tmp_path / "treasury.json", Secret(PASSWORD)).address
+
+
+@pytest.mark.django_db
+def test_both_fix_where_its_money_may_go(
+    tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SIGNER_JOURNAL_FILE = str(tmp_path / "journal")
+    for name in ("ann", "bob"):
+        user("admin", name=name)
+    monkeypatch.setattr(
+        "lucid_payments.backoffice.prompt.getpass",
+        lambda question: code_of(User.objects.get(username=question.removesuffix(": ").rpartition(" ")[2])),
+    )
+    (fix,) = commands(PAGE, "Where its money may go")
+    run(fix, DESTINATION=COLD)
+    assert signer.keybook().destinations() == {settings.TREASURY_ADDRESS: COLD}
+
+
+def test_no_command_of_the_page_is_left_out() -> None:
+    parts = ("With a key file", "With an HSM", "Where its money may go", "Each half year")
+    assert sum(len(commands(PAGE, part)) for part in parts) == len(commands(PAGE)) == 14

@@ -17,6 +17,7 @@ from lucid_payments.accounts import keyring
 from lucid_payments.accounts.keys import token_ring
 from lucid_payments.accounts.models import User
 from lucid_payments.audit import head_keys, publication
+from lucid_payments.onion import services
 from payouts import signer
 from tests.api_client import ApiClient
 from tests.deploy.keys.pages import ROOT, commands, run
@@ -104,6 +105,24 @@ def test_authorities_keys(tmp_path: Path, settings: Any, monkeypatch: pytest.Mon
     # Each code is good once; cyd's hasn't been used.
     run(revoke.replace("KID", kid).replace("--actor ann", "--actor cyd"))
     assert signer.trust().keys()[kid].state == "revoked"
+
+
+@pytest.mark.django_db
+def test_onion_keys(tmp_path: Path, settings: Any) -> None:
+    settings.ONION_FOLDER = str(tmp_path)
+    user("admin", name="ann")
+    (tmp_path / "admin" / "authorized_clients").mkdir(parents=True, mode=0o700)
+    (tmp_path / "admin" / "hostname").write_text("a" * 56 + ".onion\n")
+    admin = services.service("admin")
+    admin.keep_dummy()
+    remove, add = (line for line in under(CHANGED) if line.startswith("onion"))
+    run(add)
+    (before,) = (client.public_key for client in admin.clients() if client.name == "carol")
+    for line in (remove, add):
+        run(line)
+    (after,) = (client.public_key for client in admin.clients() if client.name == "carol")
+    assert after != before
+    assert services.DUMMY in [client.name for client in admin.clients()]
 
 
 @pytest.mark.django_db
