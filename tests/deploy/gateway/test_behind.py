@@ -96,7 +96,7 @@ def test_no_header_says_who_a_client_is_but_ours(pair: Pair) -> None:
 
 
 def test_a_smuggled_request_never_arrives_as_one(pair: Pair) -> None:
-    said = tokens.signed(tokens.header(), tokens.claims("somebody"))
+    said = tokens.signed(tokens.header(), tokens.claims(str(uuid.uuid4())))
     inner = request("POST", f"{BASE}/payouts/batch", JSON, body=ORDER)
     body = b"0\r\n\r\n" + inner
     lengths = (f"Content-Length: {len(body)}", "Transfer-Encoding: chunked")
@@ -107,7 +107,7 @@ def test_a_smuggled_request_never_arrives_as_one(pair: Pair) -> None:
 
 
 def test_a_body_is_whole_before_the_service_hears_of_it(pair: Pair) -> None:
-    said = tokens.signed(tokens.header(), tokens.claims("somebody"))
+    said = tokens.signed(tokens.header(), tokens.claims(str(uuid.uuid4())))
     whole = request(
         "POST", f"{BASE}/payouts/batch", f"Authorization: Bearer {said}", JSON, body=b" " * 40_000
     )
@@ -119,6 +119,29 @@ def test_a_body_is_whole_before_the_service_hears_of_it(pair: Pair) -> None:
         line.sendall(whole[-1:])
         assert wire.read(line).status == 200
         assert pair.told.begun == before + 1
+
+
+@pytest.mark.parametrize(
+    ("path", "at_once"), [("/auth/token", 2), ("/health", 2), ("/schema", 1), ("/payouts/batch/upload", 2)]
+)
+def test_what_may_be_slow_takes_few_of_the_service_s_threads(pair: Pair, path: str, at_once: int) -> None:
+    said = f"Authorization: Bearer {tokens.signed(tokens.header(), tokens.claims(str(uuid.uuid4())))}"
+    body = b" " * (100_000 if path.endswith("upload") else 10)
+    pair.told.answers.clear()
+    before = pair.told.begun
+    lines = [pair.gateway.by_tor().open() for _ in range(6)]
+    try:
+        for line in lines:
+            line.sendall(request("POST", f"{BASE}{path}", said, JSON, body=body))
+        wait_for(lambda: pair.told.begun == before + at_once, lambda: pair.gateway.log, 10)
+        time.sleep(0.2)
+        assert pair.told.begun == before + at_once
+        pair.told.answers.set()
+        assert [wire.read(line).status for line in lines] == [200] * 6
+    finally:
+        pair.told.answers.set()
+        for line in lines:
+            line.close()
 
 
 def test_a_post_whose_service_dies_arrives_once(pair: Pair) -> None:

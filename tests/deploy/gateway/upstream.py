@@ -24,6 +24,11 @@ class Upstream:
     # Whole requests as they came, those about its health apart.
     arrived: list[bytes] = field(default_factory=list)
     checks: list[bytes] = field(default_factory=list)
+    # Cleared: nobody is answered until it is set again.
+    answers: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.answers.set()
 
     def answer(self, asked: bytes) -> bytes | None:
         is_check = asked.startswith(READY) and b"x-lucid-client: fc00" not in asked.lower()
@@ -60,6 +65,8 @@ def _talk(line: socket.socket, made: Upstream) -> None:
         line.settimeout(20)
         asked = _whole_request(line, made)
         said = made.answer(asked) if asked else None
+        if not asked.startswith(READY):
+            made.answers.wait(20)
         if said:
             line.sendall(said)
 

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address
 from itertools import count
 from typing import Any
 
-PATIENCE = 10
+PATIENCE = 60
 # HiddenServiceExportCircuitID: a prefix that is nobody's, and the circuit's number.
 TOR = IPv6Address("fc00:dead:beef:4dad::")
 _circuits = count(1)
