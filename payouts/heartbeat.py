@@ -65,7 +65,8 @@ def _call(url: str) -> str:
     with targets.time_limit():
         try:
             targets.check(url)
-            answer = targets.pool().request("GET", url, retries=False, redirect=False, preload_content=False)
+            way = targets.pool("heartbeat")
+            answer = way.request("GET", url, retries=False, redirect=False, preload_content=False)
             with closing(answer):
                 return "" if 200 <= answer.status < 300 else f"answered {answer.status}"
         except targets.TargetRefused as refused:

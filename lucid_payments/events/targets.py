@@ -122,14 +122,14 @@ def time_limit() -> Iterator[TimeLimit]:
         limit.close()
 
 
-def pool() -> urllib3.PoolManager:
+def pool(purpose: str = "webhooks") -> urllib3.PoolManager:
     """What makes the requests: through Tor, which resolves names, where it is configured; else to checked addresses.
 
     Through Tor no address can be checked when connecting, and needn't be: Tor and its exits refuse private ones.
     Raises NoWayOut.
     """
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=CONNECT_SECONDS)
-    if proxy := outgoing.proxy("webhooks"):
+    if proxy := outgoing.proxy(purpose):
         manager: urllib3.PoolManager = SOCKSProxyManager(proxy, timeout=timeout)
         manager.pool_classes_by_scheme = {"http": _TorPool, "https": _SecureTorPool}
         return manager
