@@ -35,8 +35,10 @@ async def serve(host: str, port: int, path: str) -> None:
         if task is not None:
             running.add(task)
             task.add_done_callback(running.discard)
-        async with places:
-            await _forward(reader, writer, path)
+        # Cancelled at the end alone, which asyncio would otherwise print as an error.
+        with suppress(asyncio.CancelledError):
+            async with places:
+                await _forward(reader, writer, path)
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

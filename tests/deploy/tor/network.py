@@ -24,7 +24,7 @@ from typing import Final
 AUTHORITIES: Final = 4  # three never agree on enough relays
 # Seconds; each divides half an hour, as tor wants it.
 VOTING_INTERVALS: Final = (10, 20, 30, 60)
-# What every tor of the network needs to know.
+# What every tor of the network needs to know. Reading where in the world addresses are takes each a second.
 COMMON: Final = """
 TestingTorNetwork 1
 AssumeReachable 1
@@ -36,6 +36,8 @@ TestingMinExitFlagThreshold 0
 TestingMinTimeToReportBandwidth 1 day
 ShutdownWaitLength 0
 MaxCircuitDirtiness 1 day
+GeoIPFile /nowhere
+GeoIPv6File /nowhere
 """
 AUTHORITY: Final = """
 AuthoritativeDirectory 1
@@ -145,10 +147,12 @@ def _agree(network: Network, ports: list[int]) -> None:
     """
     busy = os.getloadavg()[0] > (os.cpu_count() or 1)
     for interval in VOTING_INTERVALS[1 if busy else 0 :]:
+        # The first vote is as far away as it can be, and at the same second for all of them.
+        voting = f"{interval}\nTestingV3AuthVotingStartOffset {(int(time.time()) + interval - 2) % interval}"
         for relay, or_port, dir_port in zip(
             network.relays, ports[:AUTHORITIES], ports[AUTHORITIES:], strict=True
         ):
-            _start_authority(network, relay, or_port, dir_port, interval)
+            _start_authority(network, relay, or_port, dir_port, voting)
         deadline = time.monotonic() + interval + 15
         while time.monotonic() < deadline:
             if all(_consensus_is_whole(port) for port in ports[AUTHORITIES:]):
@@ -158,16 +162,14 @@ def _agree(network: Network, ports: list[int]) -> None:
     raise AssertionError("the authorities don't agree:\n" + network.relays[0].log[-3000:])
 
 
-def _start_authority(network: Network, relay: Tor, or_port: int, dir_port: int, interval: int) -> None:
+def _start_authority(network: Network, relay: Tor, or_port: int, dir_port: int, voting: str) -> None:
     for left in relay.folder.iterdir():
         if left.is_file() and left.name != "log":
             left.unlink()
     torrc = relay.folder / "torrc"
-    # The first vote is as far away as it can be.
-    offset = (int(time.time()) + interval - 2) % interval
     torrc.write_text(
         f"{network.lines}{AUTHORITY}Nickname {relay.name}\nDataDirectory {relay.folder}\nLog notice stdout\n"
-        f"TestingV3AuthInitialVotingInterval {interval}\nTestingV3AuthVotingStartOffset {offset}\n"
+        f"TestingV3AuthInitialVotingInterval {voting}\n"
         f"ContactInfo none@test.invalid\nOrPort 127.0.0.1:{or_port}\nDirPort 127.0.0.1:{dir_port}\n"
     )
     relay.start(["tor", "--defaults-torrc", "/dev/null", "-f", str(torrc)])
