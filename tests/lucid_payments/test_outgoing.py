@@ -43,9 +43,11 @@ USED_BY = {
     "lucid_payments/onion/socks.py",
     "lucid_payments/onion/metrics.py",
     "lucid_payments/onion/forward.py",
-    # To the web's socket.
+    # To the installation's own: the web's and the gateway's sockets, and Prometheus on the operator's word.
     "lucid_payments/healthcheck.py",
     "lucid_payments/watch/door.py",
+    "lucid_payments/watch/availability.py",
+    "lucid_payments/doctor/doors.py",
     # The demo and the test chain, which are never live.
     "lucid_payments/embedded/",
     "payouts/devnet/",
