@@ -85,14 +85,6 @@ def a_breaker_opens(pair: Pair, who: Outsider) -> bool:
     return 503 in [pair.pay().status for _ in range(7)]
 
 
-def a_group_has_its_own_breaker(pair: Pair, who: Outsider) -> bool:
-    pair.told.status = 500
-    for _ in range(6):
-        pair.ask("GET", f"{BASE}/health")
-    pair.told.status = 200
-    return pair.pay().status == 200
-
-
 def a_body_is_whole(pair: Pair, who: Outsider) -> bool:
     before = pair.told.begun
     return pair.gateway.by_tor().say(who.pay(who.bearer)[:-1]).status == 408 and pair.told.begun == before
