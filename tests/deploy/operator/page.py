@@ -1,0 +1,30 @@
+"""The commands of docs/deploy.md, in the order in which they stand there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "deploy.md"
+FENCE = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^## (.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one fence holds, under its heading."""
+
+    heading: str
+    commands: tuple[str, ...]
+
+
+def blocks() -> list[Block]:
+    text = PAGE.read_text()
+    headings = [(found.start(), found[1]) for found in HEADING.finditer(text)]
+    found = []
+    for fence in FENCE.finditer(text):
+        heading = [name for at, name in headings if at < fence.start()][-1]
+        lines = fence[1].replace("\\\n", " ").splitlines()
+        found.append(Block(heading, tuple(line for line in lines if line.strip() and line[0] != "#")))
+    return found
