@@ -62,8 +62,8 @@ def test_the_service_and_the_timer_s_command_work_together(
     assert told["pushed_at"]
     assert {place.name for place in (tmp_path / "pushed").iterdir()} >= {"base", "wal", "rest"}
     machine.postgres.query("SELECT 1")
-    name = next((settings.store.folder / "base").glob("*.gz.age"))
-    name.write_bytes(name.read_bytes()[:-1])
+    taken = next((settings.store.folder / "base").glob("*.gz.age"))
+    taken.write_bytes(taken.read_bytes()[:-1])
     done = run("verify")
     assert done.returncode == 1
     assert "isn't what was verified" in done.stdout
