@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -32,7 +33,8 @@ def test_many_at_once_make_one_sweep_and_promise_no_money_twice(world: World) ->
     assert Sweep.objects.count() == 1
 
     state = chain.state()
-    told = at_once([*[partial(advancing.advance, state)] * 6, release_due, release_due])
+    turns: list[Callable[[], object]] = [partial(advancing.advance, state)] * 6
+    told = at_once([*turns, release_due, release_due])
     assert [error for error in told if isinstance(error, Exception)] == []
     (transfer,) = SweepTransfer.objects.all()
     promised = sum(Attempt.objects.values_list("amount", flat=True))
