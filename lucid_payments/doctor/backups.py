@@ -20,7 +20,8 @@ WORDS: Final = {"base": "base backup", "log": "stored piece of the database's lo
 
 @check(SUBJECT, running=True, shared=True)
 def recent() -> Iterator[Finding]:
-    if not settings.BACKUP_STATE_FILE:
+    # Its file is named from the start, and written by the first backup.
+    if not settings.BACKUP_STATE_FILE or not Path(settings.BACKUP_STATE_FILE).exists():
         yield look(
             "Nothing is known of backups: a dead disk would take the books with it.",
             "Set them up before the first real money (docs/backup.md), then BACKUP_STATE_FILE.",
