@@ -156,6 +156,17 @@ def applications_restarted(rig: Rig) -> None:
     rig.forget_what_the_dead_held()
 
 
+def restarted_in_turn(rig: Rig) -> None:
+    """A rolling restart: one process after the other ends by SIGTERM, and payouts are asked for in between."""
+    for name in APPLICATIONS:
+        before = rig.stack.pids()[name]
+        end(rig, name, signal.SIGTERM)
+        wait_for(rig, name, before)
+        rig.forget_what_the_dead_held()
+        rig.ask(2)
+        rig.turn()
+
+
 def lock_the_signer(rig: Rig) -> None:
     """As after a restore: for two hours of solid chain time."""
     until = rig.devnet.now_ms() + 2 * HOUR * 1000
@@ -371,6 +382,12 @@ ROWS = [
         name="a new version is deployed with payouts in flight",
         expected=PAID,
         disturb=applications_restarted,
+        strikes="sent",
+    ),
+    Row(
+        name="each process is restarted in its turn while payouts are asked for",
+        expected=PAID,
+        disturb=restarted_in_turn,
         strikes="sent",
     ),
     *second_copy.ROWS,
