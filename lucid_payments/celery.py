@@ -26,6 +26,7 @@ from lucid_payments import log_context
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lucid_payments.settings")
 
+log = logging.getLogger(__name__)
 # Of a message's headers.
 CARRIED: Final = "lucid_log_context"
 
@@ -60,6 +61,7 @@ def log_as_settings_say(**kwargs: object) -> None:
 @beat_init.connect
 def say_ready(**kwargs: object) -> None:
     """Tell a supervisor or a container's health check that this process works, by making READY_FILE."""
+    log.info("ready")
     if file := os.environ.get("READY_FILE"):
         Path(file).touch()
 

@@ -23,6 +23,8 @@ SECRET_VALUES: Final = (
     re.compile(r"(?<=://)[^/\s@]*:[^/\s@]*(?=@)"),
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END|\Z)", re.S),
 )
+# They tell of each task that nothing happened, several times a second; what fails they tell as an error.
+CHATTY: Final = ("celery.app.trace", "celery.beat", "celery.worker.strategy")
 
 
 def mask_secrets(logger: Any, method: str, event: EventDict) -> EventDict:
@@ -91,10 +93,13 @@ def configuration(level: str, *, as_json: bool, to_stdout: bool = False) -> dict
             }
         },
         "root": {"handlers": ["log"], "level": level},
-        # Their own handlers would print each of their records a second time, and not in this shape.
         "loggers": {
-            name: {"handlers": [], "level": level, "propagate": True}
-            for name in ("django", "gunicorn.error", "gunicorn.access", "py.warnings")
+            # Their own handlers would print each of their records a second time, and not in this shape.
+            **{
+                name: {"handlers": [], "level": level, "propagate": True}
+                for name in ("django", "gunicorn.error", "gunicorn.access", "py.warnings")
+            },
+            **{name: {"level": "WARNING" if level == "INFO" else level} for name in CHATTY},
         },
     }
 

@@ -49,6 +49,13 @@ def test_djangos_own_records_come_once() -> None:
     assert logged("logging.getLogger('django.request').error('Not Found')")["event"] == "Not Found"
 
 
+@pytest.mark.parametrize("name", ["celery.app.trace", "celery.beat", "celery.worker.strategy"])
+def test_of_tasks_only_failures_are_told(name: str) -> None:
+    """Each line of these is one of several a second, day and night."""
+    script = f"logging.getLogger('{name}').info('done')\nlogging.getLogger('{name}').error('failed')"
+    assert logged(script)["event"] == "failed"
+
+
 def test_djangos_word_of_a_refused_request_names_the_request_and_not_its_query(db: None) -> None:
     """It comes when the request's own context has ended."""
     written = io.StringIO()
