@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from payouts.tron import addresses
 
 THREADS = 8
+ANSWER_SECONDS = 60
 
 
 class Client:
@@ -61,7 +62,9 @@ class Client:
     def _call(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            connection = http.client.HTTPConnection(self._base.hostname or "", self._base.port, timeout=60)
+            connection = http.client.HTTPConnection(
+                self._base.hostname or "", self._base.port, timeout=ANSWER_SECONDS
+            )
             self._local.connection = connection
         headers = {"Content-Type": "application/json"}
         if path != "/auth/token":
