@@ -18,7 +18,7 @@ def proven(options: Mapping[str, Any], two_because: str) -> tuple[list[User], st
     """The administrators and their reason: two where `two_because` says why, else one. Raises CommandError."""
     reason = (options["reason"] or "").strip()
     if not SHORTEST_REASON <= len(reason) <= acts.LONGEST_REASON:
-        raise CommandError(f"--reason: say why, in {SHORTEST_REASON} characters or more.")
+        raise CommandError(f"--reason: say why, in {SHORTEST_REASON} to {acts.LONGEST_REASON} characters.")
     people = [_administrator(options["actor"], "--actor")]
     if two_because:
         named = options["second"] or input("Second person's user name: ").strip()
