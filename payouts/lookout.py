@@ -11,9 +11,10 @@ from typing import Final
 from kyc.screening import freshness
 from lucid_payments import clock, outgoing
 from lucid_payments.money import format_usdt
-from payouts import alarms, gates, ledger
+from payouts import alarms, gates, ledger, treasury_keys
 from payouts.models.chain import Alarm, ChainState
 from payouts.models.payout import HoldReason, Payout, PayoutStatus
+from payouts.sweeps import outstanding
 from routers import policy
 
 # A healthy chain's final block is about a minute behind its head.
@@ -76,8 +77,11 @@ def _lists(now: datetime) -> dict[str, str]:
 
 
 def _funds(state: ChainState) -> dict[str, str]:
-    """A treasury that couldn't pay one payout of the largest size, told of before one is due."""
-    if state.treasury_read_at is None:
+    """A treasury that couldn't pay one payout of the largest size, told of before one is due.
+
+    Never of one that nobody should top up.
+    """
+    if state.treasury_read_at is None or outstanding.is_to_stay_empty(treasury_keys.current()):
         return {}
     routers = policy.current().routers.values()
     usdt = min(state.treasury_usdt, ledger.treasury_balance().available)

@@ -13,10 +13,11 @@ from django.conf import settings
 
 from lucid_payments import clock
 from lucid_payments.money import format_usdt
-from payouts import alarms, ledger, paid
+from payouts import alarms, ledger, paid, treasury_keys
 from payouts.ledger import Balance
 from payouts.models.chain import ChainState
 from payouts.paid import Paid
+from payouts.sweeps import outstanding
 from routers import policy
 
 DAY: Final = timedelta(days=1)
@@ -155,7 +156,8 @@ def too_low(runway: Runway) -> str:
 def watch(state: ChainState) -> None:
     """Raise and clear the two alarms by what `state` says; the watcher calls this once it has read the treasury."""
     runway = Runway.of(state, ledger.treasury_balance(), clock.now())
-    for kind, sentence in ((HOT, too_hot(state.treasury_usdt)), (LOW, too_low(runway))):
+    low = "" if outstanding.is_to_stay_empty(treasury_keys.current()) else too_low(runway)
+    for kind, sentence in ((HOT, too_hot(state.treasury_usdt)), (LOW, low)):
         if sentence:
             alarms.raise_alarm(kind, sentence)
         else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from payouts.models.ledger import Currency
-from payouts.models.sweep import LANDED, LIVE, Sweep, SweepState, SweepTransfer
+from payouts.models.sweep import LANDED, LIVE, Sweep, SweepCause, SweepState, SweepTransfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ def is_open(address: str = "") -> bool:
     """Whether a sweep is under way, of this key or of any."""
     rows = Sweep.objects.filter(state=SweepState.OPEN)
     return (rows.filter(address=address) if address else rows).exists()
+
+
+def is_to_stay_empty(address: str) -> bool:
+    """Whether nobody should top this key up: it is being swept, or was because others may know it."""
+    rows = Sweep.objects.filter(address=address)
+    return rows.filter(Q(state=SweepState.OPEN) | Q(cause=SweepCause.COMPROMISE)).exists()
 
 
 def known(txids: Collection[str]) -> set[str]:

@@ -11,6 +11,7 @@ from django.core.management import call_command
 
 from payouts import ledger, signer
 from payouts.models import Attempt
+from payouts.models.chain import Alarm
 from routers import killswitch
 from tests.payouts.admin.world import code_of, user
 from tests.payouts.flow.test_sweep import COLD, TRX_FUNDS, fix_destination, go_on, held, turn
@@ -50,6 +51,8 @@ def test_one_command_stops_everything_and_brings_all_of_it_home(world: World, se
     assert at_home + held(ledger.FEES) + left == TRX_FUNDS
     assert world.devnet.balances(settings.TREASURY_ADDRESS)["usdt"] == 0
     assert killswitch.is_pulled()
+    told = Alarm.objects.filter(cleared_at=None).values_list("detail", flat=True)
+    assert [sentence for sentence in told if "op it up" in sentence] == [], "a thief would take that"
 
 
 def test_the_key_pays_nobody_any_more_though_the_kill_switch_is_released(world: World) -> None:
