@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from django.db import transaction
+from django.db.models import F
 
 from lucid_payments.accounts.models import User
 from lucid_payments.audit import log
@@ -42,6 +43,7 @@ def pull(*, actor: User | None, reason: str, scope: str = GLOBAL) -> bool:
         actor_label=actor.get_username() if actor else SYSTEM,
         second=None,
         second_label="",
+        version=F("version") + 1,
         changed_at=LucidNow(),
     )
     if changed:
@@ -59,6 +61,7 @@ def release(*, actor: User, second: User, reason: str, scope: str = GLOBAL) -> b
         actor_label=actor.get_username(),
         second=second,
         second_label=second.get_username(),
+        version=F("version") + 1,
         changed_at=LucidNow(),
     )
     if changed:

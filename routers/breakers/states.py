@@ -156,6 +156,7 @@ def _change(
     second: User | None = None,
 ) -> None:
     before, row.state, row.cause, row.detail, row.changed_at = row.state, to, cause, detail[:300], now
+    row.version += 1
     row.save()
     told = [{"attempt": one.label, "failed": one.failed, "at": one.at.isoformat()} for one in sample]
     BreakerEvent.objects.create(

@@ -39,6 +39,7 @@ class Breaker(models.Model):
     state = models.CharField(max_length=10, choices=BreakerState, default=BreakerState.CLOSED)
     cause = models.CharField(max_length=25, choices=TripCause, blank=True)
     detail = models.CharField(max_length=300, blank=True, help_text="why it isn't closed, for people")
+    version = models.PositiveIntegerField(default=1, db_default=1, help_text="counts its changes")
     changed_at = models.DateTimeField(db_default=LucidNow())
     closed_at = models.DateTimeField(null=True, help_text="attempts that ended until then don't count")
     opened_at = models.DateTimeField(null=True)
@@ -98,6 +99,7 @@ class KillSwitch(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
     second_label = models.CharField(max_length=200, blank=True)
+    version = models.PositiveIntegerField(default=1, db_default=1, help_text="counts its changes")
     changed_at = models.DateTimeField(db_default=LucidNow())
 
     class Meta:

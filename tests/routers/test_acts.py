@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from lucid_payments import clock
@@ -204,11 +205,27 @@ def test_a_replayed_post_does_nothing(first: Desk, kind: str) -> None:
 
 def changed_by_another(kind: str) -> None:
     """What the act is about isn't any more what a page that stands open shows."""
-    Breaker.objects.update(changed_at=NOON + timedelta(seconds=1))
-    LimitWindow.objects.update(waived=1)
-    KillSwitch.objects.update(changed_at=NOON + timedelta(microseconds=1))
-    if kind == "killswitch.pull":
+    if kind.startswith("breaker."):
+        opened_anew()
+    if kind == "killswitch.release":
+        killswitch.release(**two_others())
+    if kind.startswith("killswitch."):
         killswitch.pull(actor=None, reason="somebody was first")
+    LimitWindow.objects.update(waived=1)
+
+
+def two_others() -> dict[str, Any]:
+    pair = [world.user("admin", name=name) for name in ("third", "fourth")]
+    return {"actor": pair[0], "second": pair[1], "reason": REASON}
+
+
+def opened_anew() -> None:
+    """It stands open as before, for a while by itself; but it isn't what anybody looked at."""
+    breakers.close_by_hand(V0, **two_others())
+    with transaction.atomic():
+        breakers.states.open_(
+            breakers.states.locked(V0), TripCause.CONSECUTIVE, "The last 5 attempts failed."
+        )
 
 
 @pytest.mark.parametrize("kind", AT_ONCE + BY_TWO)
@@ -263,16 +280,22 @@ def test_a_factor_counts_for_five_minutes(first: Desk, second: Desk, kind: str) 
     assert stand() != before
 
 
-def test_a_switch_that_was_pulled_anew_since_it_was_asked_for_stays_pulled(first: Desk, second: Desk) -> None:
-    act(first, "killswitch.release", prepare("killswitch.release"))
-    KillSwitch.objects.filter(scope="global").update(
-        changed_at=NOON + timedelta(seconds=1), reason="a real one"
+@pytest.mark.parametrize("kind", ["breaker.close", "breaker.half_open"])
+def test_a_breaker_that_somebody_opened_since_it_was_asked_for_stays_open(
+    first: Desk, second: Desk, kind: str
+) -> None:
+    """It was open for a while by itself and is open for good now, by the same second of the same clock."""
+    Breaker.objects.filter(scope=V0).update(
+        state="open", cause="error_rate", cool_down_until=NOON + timedelta(minutes=30), changed_at=NOON
     )
+    act(first, kind, V0)
+    act(people.desk(name="third"), "breaker.open", V0)
 
     answer = second.answer(TwoPersonAct.objects.get().pk, "confirm")
 
     assert answer.status_code == 409
-    assert killswitch.is_pulled()
+    row = Breaker.objects.get(scope=V0)
+    assert (row.state, row.cause, row.changed_at) == ("open", "opened_by_hand", NOON)
 
 
 def test_of_two_who_pull_the_second_learns_that_it_is_done(first: Desk, second: Desk) -> None:
