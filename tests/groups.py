@@ -47,6 +47,12 @@ GROUPS = (
     Group("systemd", (("systemd-analyze",), ("systemd-sysusers",)), "systemd"),
     Group("image", (("buildah",), ("bwrap",), ("apt-get",)), "buildah bubblewrap", only_proves=True),
     Group(
+        "ssh",
+        (("sshd",), ("ssh",), ("rsync",), ("nc",), ("bwrap",)),
+        "openssh-server openssh-client rsync netcat-openbsd bubblewrap",
+        only_proves=True,
+    ),
+    Group(
         "emulated",
         (("buildah",), ("bwrap",), ("apt-get",), ("qemu-aarch64-static",)),
         "buildah bubblewrap qemu-user-static",

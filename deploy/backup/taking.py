@@ -154,7 +154,7 @@ def push(settings: Settings) -> None:
             raise BackupError(f"BACKUP_PUSH: {error}") from None
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines()
-        raise BackupError(
-            f"BACKUP_PUSH ended with {done.returncode}: {lines[-1] if lines else 'it said nothing'}"
-        )
+        # What failed is seldom the last line: rsync adds two of its own to what ssh said.
+        said = " ".join(line.strip() for line in lines[-3:]) or "it said nothing"
+        raise BackupError(f"BACKUP_PUSH ended with {done.returncode}: {said[:500]}")
     last.note(settings.last, pushed_at=last.now())

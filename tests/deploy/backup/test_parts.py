@@ -204,8 +204,10 @@ def test_the_newest_backup_before_the_moment_is_chosen(
 
 def test_the_push_command_must_end_well(settings: Settings, tmp_path: Path) -> None:
     settings.folder.mkdir()
-    with pytest.raises(BackupError, match="BACKUP_PUSH ended with 3: no route"):
-        taking.push(replace(settings, push=("sh", "-c", "echo no route >&2; exit 3")))
+    with pytest.raises(BackupError, match="BACKUP_PUSH ended with 3: no route closed error 12$"):
+        taking.push(
+            replace(settings, push=("sh", "-c", "printf '@@\nno route\nclosed\nerror 12\n' >&2; exit 3"))
+        )
     taking.push(replace(settings, push=("sh", "-c", f"echo $0 > {tmp_path}/pushed", "{store}")))
     assert (tmp_path / "pushed").read_text().strip() == str(settings.store.folder)
     assert last.told(settings.last)["pushed_at"]
