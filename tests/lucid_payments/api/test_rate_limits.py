@@ -31,7 +31,7 @@ def test_every_limited_answer_tells_the_limit_and_what_is_left(user: User) -> No
         answer = client.get("/payouts")
         assert answer.headers["X-RateLimit-Limit"] == "30"
         assert answer.headers["X-RateLimit-Remaining"] == str(left)
-        assert 0 <= int(answer.headers["X-RateLimit-Reset"]) - time.time() <= 61
+        assert 0 < int(answer.headers["X-RateLimit-Reset"]) - time.time() <= 60
     refused = client.get("/payouts?limit=0")
     assert (refused.status, refused.headers["X-RateLimit-Remaining"]) == (400, "27")
 
@@ -59,6 +59,24 @@ def test_the_limits_are_the_contracts(user: User, method: str, path: str, limit:
     assert 1 <= details["retry_after"] <= 60
     assert answer.headers["X-RateLimit-Retry-After"] == answer.headers["Retry-After"]
     assert answer.headers["X-RateLimit-Remaining"] == "0"
+
+
+@pytest.mark.parametrize("before_its_end", [59, 5, 1, 0])
+def test_who_waits_as_told_is_heard_again_and_not_a_second_sooner(
+    user: User, monkeypatch: pytest.MonkeyPatch, before_its_end: int
+) -> None:
+    """At every second of the window, its last one included."""
+    client = ApiClient(user)
+    told = int(client.get("/payouts").headers["X-RateLimit-Reset"])
+    now = told - 1 - before_its_end + 0.95
+    monkeypatch.setattr("django_ratelimit.core.time.time", lambda: now)
+    answers = [client.get("/payouts") for _ in range(31)]
+    assert {int(answer.headers["X-RateLimit-Reset"]) for answer in answers} == {told}
+    wait = answers[-1].refused(429, "LUCID_ERR_2009")["retry_after"]
+    now += wait - 1
+    assert client.get("/payouts").status == 429
+    now += 1
+    assert client.get("/payouts").status == 200
 
 
 def test_one_users_requests_are_not_anothers(user: User) -> None:
