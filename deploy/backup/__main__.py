@@ -65,6 +65,8 @@ def _restore(given: argparse.Namespace) -> int:
 def _drill(given: argparse.Namespace) -> int:
     """All of a restore, into a folder that goes with it."""
     with tempfile.TemporaryDirectory(prefix="lucid-drill-", dir=given.folder) as folder:
+        # The account that PostgreSQL runs as has its folder in there; each file keeps its own rights.
+        Path(folder).chmod(0o711)
         _restoring(given, Path(folder) / "postgresql", Path(folder) / "root").run(_say)
     _say("The drill is over; nothing of it is left.")
     return 0

@@ -131,10 +131,9 @@ def _why(said: Path, to: datetime | None) -> BackupError:
 
 
 def _last_word(said: Path) -> str:
-    lines = [
-        line for line in said.read_text(errors="replace").splitlines() if "FATAL" in line or "PANIC" in line
-    ]
-    return lines[-1] if lines else "it ended without a word"
+    lines = [line for line in said.read_text(errors="replace").splitlines() if line.strip()]
+    worst = [line for line in lines if "FATAL" in line or "PANIC" in line]
+    return [*lines, *worst][-1] if lines else "it ended without a word"
 
 
 def _tell_the_signer(sockets: Path, superuser: str) -> None:

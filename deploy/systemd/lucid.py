@@ -168,13 +168,15 @@ def credentials(unit: Unit) -> Iterator[Path]:
 
 
 def as_user(unit: Unit) -> list[str]:
-    """The start of a command line that has the unit's user and groups, and no way to more rights."""
+    """The start of a command line that has the unit's user, groups and capabilities, and no way to more rights."""
     if unit.name == ROOT:
         return []
     group = unit.last("Group") or str(unit.account().pw_gid)
+    words = [word for line in unit.every("AmbientCapabilities") for word in line.split()]
+    kept = ",".join(["-all", *(f"+{word.removeprefix('CAP_').lower()}" for word in words)])
     return [
         *("setpriv", f"--reuid={unit.account().pw_uid}", f"--regid={group}", "--init-groups"),
-        *("--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--"),
+        *("--no-new-privs", f"--bounding-set={kept}", f"--inh-caps={kept}", f"--ambient-caps={kept}", "--"),
     ]
 
 

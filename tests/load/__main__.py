@@ -2,8 +2,9 @@
 
 Numbers as arguments replace the sizes of the first table: `python -m tests.load 100 500`; `gate` measures the
 release gate alone, `faults` the same with failing nodes and without, `work` what the API takes of Blockchain Core,
-`desk` how long a compliance officer waits for the next case, `month` how long a month takes to freeze and compute,
-`uploads` what a file of 5,000 payouts costs, `reports` how long a report takes to make, `signing` both signers' rate.
+`desk` how long a compliance officer waits for the next case, `held` an administrator for the limits, `month` how
+long a month takes to freeze and compute, `uploads` what a file of 5,000 payouts costs, `reports` how long a report
+takes to make, `signing` both signers' rate.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.load import desk, faults, gate, month, reports, signing, uploads, work
+from tests.load import desk, faults, gate, held, month, reports, signing, uploads, work
 from tests.load.client import Client
 from tests.load.figures import Run, measure, wait_for
 from tests.load.stack import Stack, free_port, running
@@ -61,6 +62,8 @@ if __name__ == "__main__":
         sys.exit(reports.main(*map(int, sys.argv[2:])))
     if sys.argv[1:2] == ["desk"]:
         sys.exit(desk.main(*map(int, sys.argv[2:])))
+    if sys.argv[1:2] == ["held"]:
+        sys.exit(held.main(*map(int, sys.argv[2:])))
     if sys.argv[1:2] == ["month"]:
         sys.exit(month.main(*map(int, sys.argv[2:])))
     if sys.argv[1:2] == ["uploads"]:

@@ -69,7 +69,7 @@ def main(records: int = RECORDS) -> int:
     return 0 if distinct and waited[0].median < TARGET_MS else 1
 
 
-def measure(name: str, act: Callable[[], None], times: int = TIMES) -> Waited:
+def measure(name: str, act: Callable[[], object], times: int = TIMES) -> Waited:
     database_process = postmaster()
     act()  # Templates are compiled once.
     waits = []

@@ -204,7 +204,7 @@ def test_the_newest_backup_before_the_moment_is_chosen(
 
 def test_the_push_command_must_end_well(settings: Settings, tmp_path: Path) -> None:
     settings.folder.mkdir()
-    with pytest.raises(BackupError, match="BACKUP_PUSH ended with 3: no route closed error 12$"):
+    with pytest.raises(BackupError, match=r"BACKUP_PUSH ended with 3: no route closed error 12$"):
         taking.push(
             replace(settings, push=("sh", "-c", "printf '@@\nno route\nclosed\nerror 12\n' >&2; exit 3"))
         )

@@ -1,4 +1,4 @@
-"""The commands of docs/deploy.md, in the order in which they stand there."""
+"""The commands of docs/deploy.md, in the order in which they stand there, and those of docs/backup.md."""
 
 from __future__ import annotations
 
@@ -17,6 +17,20 @@ class Block:
 
     heading: str
     commands: tuple[str, ...]
+
+
+def setting_up_backups() -> list[str]:
+    """The commands of docs/backup.md under "Setting it up": they are indented, and so is the list of paths."""
+    part = PAGE.with_name("backup.md").read_text().partition("\n## Setting it up\n")[2].partition("\n## ")[0]
+    indented = [line.strip() for line in part.splitlines() if line.startswith("    ")]
+    return [line for line in indented if line.startswith(("age-keygen ", "sudo "))]
+
+
+def backup_drill() -> str:
+    """The command of docs/backup.md that restores for practice."""
+    text = PAGE.with_name("backup.md").read_text()
+    (line,) = re.findall(r"^    (python -m deploy.backup drill .*)$", text, re.MULTILINE)
+    return str(line)
 
 
 def blocks() -> list[Block]:

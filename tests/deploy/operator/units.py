@@ -47,6 +47,8 @@ def main(arguments: list[str]) -> int:
             pass
         case ["enable", *units]:
             assert all((lucid.UNITS / unit).is_file() for unit in units), units
+            for unit in units if "--now" in options else ():
+                _start(unit)
         case ["show", unit]:
             print(_pid(_name(unit)))
         case ["start", *units]:
@@ -85,6 +87,8 @@ def _start(unit: str) -> None:
             if line.startswith("Wants="):
                 for wanted in line.removeprefix("Wants=").split():
                     _start(wanted)
+        return
+    if unit.endswith(".timer"):
         return
     name = _name(unit)
     if not _pid(name):
