@@ -116,6 +116,17 @@ def test_a_process_leaves_every_right_behind(units: Path) -> None:
     assert {"--init-groups", "--no-new-privs", "--bounding-set=-all"} <= set(command)
 
 
+def test_a_process_keeps_the_right_that_its_unit_gives_it_and_no_other(units: Path) -> None:
+    own = units / "lucid-web.service.d"
+    own.mkdir(exist_ok=True)
+    (own / "20-own.conf").write_text("[Service]\nAmbientCapabilities=CAP_DAC_READ_SEARCH\n")
+
+    command = lucid.as_user(Unit.read("web", units))
+
+    kept = "-all,+dac_read_search"
+    assert {f"--bounding-set={kept}", f"--inh-caps={kept}", f"--ambient-caps={kept}"} <= set(command)
+
+
 def test_who_isnt_root_is_told_to_use_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
 
