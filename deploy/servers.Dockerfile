@@ -7,7 +7,7 @@ FROM ${DEBIAN_IMAGE} AS gateway
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends haproxy \
     && rm -rf /var/lib/apt/lists/* \
-    && install -d -o 65532 -g 65532 /run/lucid/gateway
+    && install -d -o 65532 -g 65532 /run/lucid/gateway /run/lucid/figures
 # Our own processes' user: `manage.py gateway write` makes the files that it reads, for their owner alone.
 USER 65532:65532
 HEALTHCHECK --start-period=30s --interval=15s --timeout=5s --retries=4 \

@@ -48,6 +48,7 @@ class Door:
     bind: str
     api_socket: str
     admin_socket: str
+    metrics_socket: str
     service_socket: str
     per_subject: int
     per_client: int
@@ -66,6 +67,7 @@ def configured() -> Door:
         bind=settings.GATEWAY_BIND,
         api_socket=settings.GATEWAY_API_SOCKET,
         admin_socket=settings.GATEWAY_ADMIN_SOCKET,
+        metrics_socket=settings.GATEWAY_METRICS_SOCKET,
         service_socket=settings.WEB_SOCKET,
         per_subject=settings.GATEWAY_SUBJECT_PER_MINUTE * settings.RATE_LIMIT_FACTOR,
         per_client=settings.GATEWAY_CLIENT_PER_MINUTE * settings.RATE_LIMIT_FACTOR,
@@ -78,8 +80,8 @@ def configured() -> Door:
         raise ImproperlyConfigured(
             "GATEWAY_TOKEN must have 1 to 200 printable ASCII characters without blanks: it travels in a header."
         )
-    words = [door.api_socket, door.admin_socket, door.service_socket, door.host, *door.origins]
-    for word in [*words, *([door.bind] if door.bind else [])]:
+    sockets = [door.api_socket, door.admin_socket, door.metrics_socket, door.service_socket]
+    for word in [*sockets, door.host, *door.origins, *([door.bind] if door.bind else [])]:
         if not _WORD.fullmatch(word):
             raise ImproperlyConfigured(f"{word!r} can't stand in the gateway's configuration.")
     return door
@@ -101,6 +103,7 @@ def text_of(door: Door, issuers: Sequence[TokenIssuer], folder: Path) -> str:
         "refused_per_client": door.refused_per_client,
         "connections_per_client": CONNECTIONS_PER_CLIENT,
         "admin_socket": door.admin_socket,
+        "metrics_socket": door.metrics_socket,
         "service_socket": door.service_socket,
         "token_map": folder / TOKEN_MAP,
         "patience": f"{door.patience}s",

@@ -1,9 +1,11 @@
 """The door for Prometheus, which can't ask a Unix socket: `GET /metrics` on a loopback port, and nothing else.
 
     python -m lucid_payments.watch.door --listen 127.0.0.1:9464 --to /run/lucid/web/web.sock
+        [--gateway /run/lucid/figures/gateway.sock]      # `GET /gateway`: what HAProxy has counted
 
-What it takes over is the path, and the bearer token where one is sent. It isn't the gateway: whoever is on this machine
-finds one page behind it, and no other. Python's standard library alone, so that it is small and starts at once.
+What it takes over is the path, and for the web the bearer token where one is sent. It isn't the gateway: whoever is on
+this machine finds these pages behind it, and no other. Python's standard library alone, so that it is small and starts
+at once.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from http import HTTPStatus
 from typing import Final
 
 PATH: Final = "/metrics"
+GATEWAY_PATH: Final = "/gateway"
+# Of all that HAProxy could tell: its doors, groups of servers and servers; not its tables, its threads or its memory.
+GATEWAY_QUESTION: Final = "/metrics?scope=frontend&scope=backend&scope=server"
 SECONDS: Final = 10.0
 # Of one who asks and says nothing.
 IDLE_SECONDS: Final = 20.0
@@ -32,9 +37,12 @@ HOST: Final = "lucid"
 class Door(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], to: str, host: str) -> None:
+    def __init__(self, address: tuple[str, int], to: str, host: str, gateway: str = "") -> None:
+        """`to` is the web's socket, `gateway` HAProxy's for its figures, empty for none."""
         super().__init__(address, Handler)
-        self.to = to
+        self.pages = {PATH: (to, PATH)}
+        if gateway:
+            self.pages[GATEWAY_PATH] = (gateway, GATEWAY_QUESTION)
         self.host = host
 
 
@@ -45,17 +53,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        if self.path != PATH:
-            self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"Only /metrics is here.\n")
+        if self.path not in self.server.pages:
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"Only figures are here.\n")
             return
+        to, question = self.server.pages[self.path]
         headers = {"Host": self.server.host}
-        if token := self.headers.get("Authorization"):
+        if self.path == PATH and (token := self.headers.get("Authorization")):
             headers["Authorization"] = token
         try:
-            status, kind, body = _ask(self.server.to, headers)
+            status, kind, body = _ask(to, question, headers)
         except (OSError, http.client.HTTPException) as error:
-            sys.stderr.write(f"{self.server.to} can't be asked: {type(error).__name__}\n")
-            self._answer(HTTPStatus.BAD_GATEWAY, "text/plain; charset=utf-8", b"The web is away.\n")
+            sys.stderr.write(f"{to} can't be asked: {type(error).__name__}\n")
+            self._answer(HTTPStatus.BAD_GATEWAY, "text/plain; charset=utf-8", b"Nobody answers behind it.\n")
             return
         self._answer(status, kind, body)
 
@@ -82,11 +91,11 @@ class _ToSocket(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def _ask(path: str, headers: dict[str, str]) -> tuple[int, str, bytes]:
-    """The web's status, type and body. Raises OSError and HTTPException."""
+def _ask(path: str, question: str, headers: dict[str, str]) -> tuple[int, str, bytes]:
+    """Status, type and body from the socket at `path`. Raises OSError and HTTPException."""
     connection = _ToSocket(path)
     try:
-        connection.request("GET", PATH, headers=headers)
+        connection.request("GET", question, headers=headers)
         answer = connection.getresponse()
         body = answer.read(LARGEST + 1)
         if len(body) > LARGEST:
@@ -109,9 +118,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="door", description="GET /metrics on a port, from a Unix socket.")
     parser.add_argument("--listen", type=_place, default=("127.0.0.1", 9464), metavar="ADDRESS:PORT")
     parser.add_argument("--to", default="/run/lucid/web/web.sock", metavar="SOCKET")
+    parser.add_argument("--gateway", default="", metavar="SOCKET", help="where HAProxy tells what it counted")
     parser.add_argument("--host", default=HOST, help="a name of the web's ALLOWED_HOSTS")
     asked = parser.parse_args(arguments)
-    with Door(asked.listen, asked.to, asked.host) as door:
+    with Door(asked.listen, asked.to, asked.host, asked.gateway) as door:
         stop = threading.Thread(target=door.shutdown)
         signal.signal(signal.SIGTERM, lambda number, frame: stop.start())
         signal.signal(signal.SIGINT, lambda number, frame: stop.start())

@@ -37,6 +37,7 @@ def a_door(place: Path, service_socket: Path, **changes: object) -> Door:
         "bind": f"127.0.0.1:{free_port()}",
         "api_socket": str(place / "api.sock"),
         "admin_socket": str(place / "admin.sock"),
+        "metrics_socket": str(place / "figures.sock"),
         "service_socket": str(service_socket),
         "token": TOKEN,
         "host": "localhost",
@@ -115,6 +116,9 @@ class Gateway:
 
     def of_admin(self) -> wire.Door:
         return wire.Door(self.door.admin_socket)
+
+    def of_figures(self) -> wire.Door:
+        return wire.Door(self.door.metrics_socket)
 
 
 @contextmanager

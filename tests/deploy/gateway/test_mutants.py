@@ -163,6 +163,8 @@ MUTANTS = {
         re.escape("track-sc1 var(txn.caller),sha2(256)"), "track-sc1 src,sha2(256)", subject_is_limited
     ),
     "no limit of a circuit": Mutant(rule("sc0_http_req_rate"), "", circuit_is_limited),
+    "over a limit, and on it goes": Mutant(r"    use_backend over_limit .*", "", circuit_is_limited),
+    "refused, and on it goes": Mutant(r"    use_backend refused_tokens .*", "", token("expired")),
     "no limit of guessing": Mutant(rule("sc2_http_req_rate"), "", guessing_is_limited),
     "a POST again": Mutant(
         "retry-on conn-failure", "retry-on all-retryable-errors", a_post_arrives_once, (rule("disable-l7-retry"), "")

@@ -6,6 +6,7 @@ import configparser
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -25,6 +26,9 @@ MONITORING = ROOT / "deploy" / "monitoring"
 GRAFANA = MONITORING / "grafana"
 DASHBOARD = json.loads((GRAFANA / "dashboards" / "lucid-payments.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+QUESTIONS = {(panel["title"], target["expr"]) for panel in PANELS for target in panel["targets"]}
+# The demo has none: tests/deploy/gateway/test_figures.py asks a real one.
+OF_THE_GATEWAY = re.compile("haproxy_|lucid:gateway_")
 # The demo alone needs so long on two processors that others use, too.
 PATIENCE = 240
 ORDER = {"recipient_address": "TT6hpaVfSMZPmWKq2EfGHaSsGHSgBnCqJ9", "amount_usdt": 5.5, "reason": "dashboard"}
@@ -120,7 +124,7 @@ def test_each_panel_s_question_has_an_answer_from_the_demo(demo: int, tmp_path: 
     (tmp_path / "prometheus.yml").write_text(
         scraped.replace("rules/*.yml", str(MONITORING / "rules" / "*.yml"))
     )
-    questions = {(panel["title"], target["expr"]) for panel in PANELS for target in panel["targets"]}
+    questions = {(title, expr) for title, expr in QUESTIONS if not OF_THE_GATEWAY.search(expr)}
     assert len(questions) > 40
     with prometheus(tmp_path, tmp_path / "prometheus.yml") as port:
         wait_for(lambda: query(port, 'up{job="lucid-payments"} == 1'))

@@ -83,11 +83,33 @@ def test_the_page_of_metrics_comes_through_with_the_token_and_nothing_else(web: 
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/admin/", "/api/payment/payouts", "/metrics/", "/metrics?a=b", "/%6detrics", "/metrics/../admin/"],
+    [
+        "/",
+        "/admin/",
+        "/gateway",
+        "/api/payment/payouts",
+        "/metrics/",
+        "/metrics?a=b",
+        "/%6detrics",
+        "/metrics/../admin/",
+    ],
 )
 def test_no_other_path_reaches_the_web(web: Web, port: int, path: str) -> None:
     assert get(port, path)[0] == 404
     assert web.asked == []
+
+
+def test_the_gateway_is_asked_for_its_figures_alone_and_never_by_the_web_s_token(web: Web) -> None:
+    with door.Door(("127.0.0.1", 0), "/nonexistent", "lucid", str(web.path)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        answers = get(server.server_address[1], "/gateway", {"Authorization": "Bearer t"})
+        server.shutdown()
+        thread.join()
+    assert answers == (200, PAGE.decode())
+    ((path, headers),) = web.asked
+    assert path == door.GATEWAY_QUESTION
+    assert headers == {"host": "lucid", "accept-encoding": "identity"}
 
 
 def test_what_the_web_refuses_stays_refused(web: Web, port: int) -> None:

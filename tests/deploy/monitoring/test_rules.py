@@ -31,7 +31,7 @@ CONTRACT = {
     "HighMemoryUsage": "warning",
     "HighCPUUsage": "warning",
 }
-NAME = re.compile(r"\b((?:tron|lucid|django)_[a-z_]+|lucid:[a-z_:]+[0-9a-z_]*)\b")
+NAME = re.compile(r"\b((?:tron|lucid|django|haproxy)_[a-z_]+|lucid:[a-z_:]+[0-9a-z_]*)\b")
 
 
 @cache
@@ -67,7 +67,7 @@ def test_the_files_are_what_the_programs_take() -> None:
 @pytest.mark.prometheus
 def test_each_alert_fires_in_time_and_a_healthy_system_is_quiet() -> None:
     tests = sorted((MONITORING / "tests").glob("*.yml"))
-    assert len(tests) == 7
+    assert len(tests) == 8
     checked("promtool", "test", "rules", *tests)
 
 
