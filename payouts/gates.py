@@ -10,7 +10,7 @@ from kyc.screening import freshness
 from payouts import chain, treasury_keys
 from payouts.models.chain import ChainState, SignerState
 from payouts.models.payout import HoldReason
-from payouts.sweeps import outstanding
+from payouts.sweeps import compromised, outstanding
 from routers import killswitch
 
 HEARTBEAT_FRESH = timedelta(seconds=30)
@@ -92,6 +92,12 @@ def _treasury_key(state: ChainState, now: datetime) -> Closed | None:
     return Closed(HoldReason.SIGNER, why) if why else None
 
 
+def _known_key(state: ChainState, now: datetime) -> Closed | None:
+    """The signer would refuse by its own file; who waits should read why."""
+    row = compromised.known(treasury_keys.current())
+    return Closed(HoldReason.SIGNER, compromised.sentence(row)) if row else None
+
+
 def _sweep(state: ChainState, now: datetime) -> Closed | None:
     """What comes in goes to the key's destination: nothing is promised meanwhile."""
     if outstanding.is_open(treasury_keys.current()):
@@ -107,6 +113,7 @@ def signer_lives(now: datetime) -> bool:
 
 _GATES: tuple[Callable[[ChainState, datetime], Closed | None], ...] = (
     _kill_switch,
+    _known_key,
     # Before the nodes: by a clock that is behind, all of theirs are ahead, and none of them can be used.
     _clock,
     _nodes,

@@ -15,12 +15,13 @@ from prometheus_client.registry import Collector
 
 from lucid_payments import clock
 from lucid_payments.money import to_decimal
-from payouts import ledger, lookout, runway
+from payouts import ledger, lookout, runway, treasury_keys
 from payouts.models.attempt import IN_FLIGHT, UNRESOLVED, Attempt, AttemptState
 from payouts.models.cases import CaseKind, ManualCase
 from payouts.models.chain import Alarm, ChainState, SignerState
 from payouts.models.payout import Payout, PayoutStatus
 from payouts.runway import Runway
+from payouts.sweeps import outstanding
 
 
 class StateCollector(Collector):
@@ -78,12 +79,14 @@ def _treasury(state: ChainState, now: datetime) -> Iterator[Metric]:
     lasts = GaugeMetricFamily(
         "tron_treasury_runway_hours", "Hours that it lasts at the last day's pace", labels=["asset"]
     )
+    # An alert by it asks for a top-up: not of a key that nobody should pay to.
+    told = not outstanding.is_to_stay_empty(treasury_keys.current())
     for asset, hours in (
         ("usdt", known.usdt_hours),
         ("trx", known.trx_hours),
         ("energy", known.energy_hours),
     ):
-        if hours is not None:
+        if told and hours is not None:
             lasts.add_metric([asset], hours)
     yield lasts
 

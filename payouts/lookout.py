@@ -14,7 +14,7 @@ from lucid_payments.money import format_usdt
 from payouts import alarms, gates, ledger, treasury_keys
 from payouts.models.chain import Alarm, ChainState
 from payouts.models.payout import HoldReason, Payout, PayoutStatus
-from payouts.sweeps import outstanding
+from payouts.sweeps import compromised, outstanding
 from routers import policy
 
 # A healthy chain's final block is about a minute behind its head.
@@ -26,12 +26,15 @@ LOW_USDT: Final = "treasury_usdt_low"
 LOW_TRX: Final = "treasury_trx_low"
 LIST_AGEING: Final = "list_ageing"
 TOR_AWAY: Final = "tor_away"
+KNOWN_KEY: Final = "treasury_compromised"
 
 _FUNDS: Final = {
     HoldReason.TREASURY_USDT: "The treasury has too little USDT for payouts that are due: top it up.",
     HoldReason.TREASURY_TRX: "The treasury has too little TRX for the fees of payouts that are due: top it up.",
 }
-_KINDS: Final = frozenset({*gates.ALARMING, *_FUNDS, CHAIN_STANDS, LOW_USDT, LOW_TRX, LIST_AGEING, TOR_AWAY})
+_KINDS: Final = frozenset(
+    {*gates.ALARMING, *_FUNDS, CHAIN_STANDS, LOW_USDT, LOW_TRX, LIST_AGEING, TOR_AWAY, KNOWN_KEY}
+)
 
 
 def tell(state: ChainState, now: datetime, *, just_back: bool = False) -> None:
@@ -39,7 +42,7 @@ def tell(state: ChainState, now: datetime, *, just_back: bool = False) -> None:
 
     `just_back`: who looks was away itself, so that a silent signer may be about to start too.
     """
-    causes = {**gates.shut(state, now), **_chain(state), **_funds(state), **_lists(now), **_held(), **_tor()}
+    causes = {**gates.shut(state, now), **_chain(state), **_lists(now), **_top_up(state), **_tor()}
     raised = set(Alarm.objects.filter(kind__in=_KINDS, cleared_at=None).values_list("kind", flat=True))
     for kind in causes.keys() - raised:
         if not (just_back and kind == HoldReason.SIGNER):
@@ -76,12 +79,19 @@ def _lists(now: datetime) -> dict[str, str]:
     return {LIST_AGEING: sentence} if sentence else {}
 
 
-def _funds(state: ChainState) -> dict[str, str]:
-    """A treasury that couldn't pay one payout of the largest size, told of before one is due.
+def _top_up(state: ChainState) -> dict[str, str]:
+    """What a top-up would end; of a key that others know, that nobody should."""
+    paying = treasury_keys.current()
+    if (row := compromised.known(paying)) is not None:
+        return {KNOWN_KEY: compromised.sentence(row)}
+    if outstanding.is_open(paying):
+        return {}
+    return {**_funds(state), **_held()}
 
-    Never of one that nobody should top up.
-    """
-    if state.treasury_read_at is None or outstanding.is_to_stay_empty(treasury_keys.current()):
+
+def _funds(state: ChainState) -> dict[str, str]:
+    """A treasury that couldn't pay one payout of the largest size, told of before one is due."""
+    if state.treasury_read_at is None:
         return {}
     routers = policy.current().routers.values()
     usdt = min(state.treasury_usdt, ledger.treasury_balance().available)

@@ -34,6 +34,7 @@ KNOWN_TYPES: Final = frozenset(
         *(f"kyc.{word}" for word in ("expiring", "expired", "suspended", "revoked")),
         *(f"kyc.{word}" for word in ("corrected", "restricted", "unrestricted", "erased")),
         "treasury.rotated",
+        "treasury.compromised",
         "limit.reached",
         "limit.waived",
         "wallet.changed",

@@ -22,6 +22,7 @@ from payouts.admin import words
 from payouts.models import Alarm
 
 NAMES = {
+    "treasury_compromised": "Treasury key known to others",
     "treasury_usdt_low": "Little USDT left",
     "treasury_trx_low": "Little TRX left",
     "chain_stands": "Final blocks stand still",

@@ -5,6 +5,7 @@ from payouts.models.attempt import Attempt, NodeAnswer
 from payouts.models.batch import PayoutBatch
 from payouts.models.cases import ChainSearch, Evidence, ManualCase, UnknownTransfer
 from payouts.models.chain import Alarm, ChainBlock, ChainState, OrphanSignature, SignerState, Treasury
+from payouts.models.compromise import CompromisedKey
 from payouts.models.distribution import (
     Carry,
     Chunk,
@@ -46,6 +47,7 @@ __all__ = [
     "ChainSearch",
     "ChainState",
     "Chunk",
+    "CompromisedKey",
     "DistributionRun",
     "Entitlement",
     "EntitlementState",

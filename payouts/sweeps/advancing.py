@@ -84,7 +84,7 @@ def _next(row: Sweep, state: ChainState) -> None:
         raise _Waiting("What came in last isn't booked yet, or the nodes differ about the balance.")
     if row.with_trx and _offer_trx(row, state):
         return
-    door.end(row.pk)
+    door.end(row.pk, with_trx=row.with_trx)
 
 
 def _wait_for_the_last(row: Sweep, currency: Currency, state: ChainState) -> None:

@@ -19,7 +19,7 @@ from lucid_payments.money import format_usdt
 from payouts import chain, ledger, signer, signer_people, treasury_keys
 from payouts.models.attempt import UNRESOLVED, Attempt
 from payouts.models.sweep import Sweep, SweepCause, SweepState
-from payouts.sweeps import door
+from payouts.sweeps import compromised, door
 from payouts.tron.signing import JournalError
 from routers import killswitch
 
@@ -98,6 +98,7 @@ def compromise(out: Out, options: dict[str, Any]) -> None:
         told
         for told in (
             _step(out, "kill switch", lambda: _stop(actor, reason)),
+            _step(out, "top-ups", lambda: _declare(address, actor, reason)),
             _step(out, "the key", lambda: _retire(address, actor, reason)),
             _step(out, "sweep", lambda: _begin(address, actor, reason)),
             _step(out, "access", lambda: _end_access(actor, reason)),
@@ -138,6 +139,12 @@ def _step(out: Out, name: str, do: Callable[[], str]) -> str:
 def _stop(actor: User, reason: str) -> str:
     pulled = killswitch.pull(actor=actor, reason=reason)
     return "pulled: nothing is signed or sent but sweeps" if pulled else "was pulled already"
+
+
+def _declare(address: str, actor: User, reason: str) -> str:
+    """In the database: every page and alarm goes by it, whether the rest can be done here or not."""
+    new = compromised.declare(address, by=actor, reason=reason)
+    return f"nobody is led to pay to {address} any more" if new else "were stopped already"
 
 
 @transaction.atomic

@@ -21,7 +21,7 @@ from payouts.models.attempt import IN_FLIGHT, Attempt, AttemptState
 from payouts.models.chain import ChainState, OrphanSignature, OrphanState
 from payouts.models.ledger import Currency
 from payouts.models.sweep import LIVE, Sweep, SweepCause, SweepState, SweepTransfer, TransferState
-from payouts.sweeps import outstanding
+from payouts.sweeps import compromised, outstanding
 from payouts.tron import addresses, encoding, sweep
 from payouts.tron.answers import SUCCESS
 from payouts.tron.evidence import moved_by
@@ -42,8 +42,12 @@ FOUND_AGAIN: Final = "Found again in the signer's journal: the database was rest
 def begin(
     address: str, destination: str, *, cause: SweepCause, with_trx: bool, by: Sequence[User], reason: str
 ) -> Sweep:
-    """Sweep this key from now on. One that is under way goes on, with the TRX too where that is asked now."""
+    """Sweep this key from now on. One that is under way goes on, with the TRX too where that is asked now.
+
+    Nothing is left on a key that others may know: its TRX go too, whoever begins.
+    """
     locks.hold_names([f"sweep {address}"])
+    with_trx = with_trx or compromised.known(address) is not None
     known = Sweep.objects.select_for_update().filter(address=address, state=SweepState.OPEN).first()
     if known is not None:
         if with_trx and not known.with_trx:
@@ -308,12 +312,17 @@ def _locked(transfer_pk: int) -> SweepTransfer | None:
 
 
 @commits.atomic("sweep_ended")
-def end(sweep_pk: int) -> bool:
-    """The key holds nothing any more, by every provider's word, and nothing of it is in flight."""
+def end(sweep_pk: int, *, with_trx: bool) -> bool:
+    """The key holds nothing any more, by every provider's word, and nothing of it is in flight.
+
+    `with_trx` is what the sweep was to bring home when the chain was asked: where more is asked since, it goes on.
+    """
     locks.hold(locks.AdvisoryLock.RELEASE)
     row = Sweep.objects.select_for_update().get(pk=sweep_pk)
     going = Attempt.objects.filter(owner_address=row.address, state__in=(*IN_FLIGHT, AttemptState.INCLUDED))
-    if row.state != SweepState.OPEN or row.transfers.filter(state__in=LIVE).exists() or going.exists():
+    if row.state != SweepState.OPEN or row.with_trx != with_trx:
+        return False
+    if row.transfers.filter(state__in=LIVE).exists() or going.exists():
         return False
     Sweep.objects.filter(pk=row.pk).update(state=SweepState.DONE, detail="", ended_at=LucidNow())
     alarms.clear([REFUSED_ALARM])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db.models import Q, Sum
+from django.db.models import Sum
 
 from payouts.models.ledger import Currency
-from payouts.models.sweep import LANDED, LIVE, Sweep, SweepCause, SweepState, SweepTransfer
+from payouts.models.sweep import LANDED, LIVE, Sweep, SweepState, SweepTransfer
+from payouts.sweeps import compromised
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,8 @@ def is_open(address: str = "") -> bool:
 
 
 def is_to_stay_empty(address: str) -> bool:
-    """Whether nobody should top this key up: it is being swept, or was because others may know it."""
-    rows = Sweep.objects.filter(address=address)
-    return rows.filter(Q(state=SweepState.OPEN) | Q(cause=SweepCause.COMPROMISE)).exists()
+    """Whether nobody should top this key up: it is being swept, or others may know it."""
+    return is_open(address) or compromised.known(address) is not None
 
 
 def known(txids: Collection[str]) -> set[str]:

@@ -14,8 +14,10 @@ from django.utils import timezone
 
 from lucid_payments.accounts.models import MachineKey, User
 from lucid_payments.audit.models import AuditEntry
+from lucid_payments.events.models import Event
 from payouts import signer
-from payouts.models import Sweep
+from payouts.models import CompromisedKey, Sweep
+from payouts.sweeps import door, outstanding
 from routers import killswitch
 from tests.payouts.admin.world import code_of, user
 from tests.payouts.flow.world import RECIPIENTS
@@ -128,7 +130,30 @@ def test_a_sweep_under_way_takes_the_trx_too_once_the_key_is_compromised(destina
     command("sweep", actor="ann", second="bob", reason=REASON)
     command("compromise", actor="cyd", reason=REASON)
     sweep = Sweep.objects.get()
-    assert (sweep.cause, sweep.with_trx) == ("sweep", True)
+    assert (sweep.cause, sweep.with_trx) == ("sweep", True), "why it was begun stays what it was"
+    declared = CompromisedKey.objects.get()
+    assert (declared.address, declared.declared_by, declared.reason) == (sweep.address, "cyd", REASON)
+    assert Event.objects.filter(type="treasury.compromised").count() == 1
+
+
+def test_it_stays_declared_though_the_next_sweep_is_an_ordinary_one(destination: None) -> None:
+    """What comes in later is swept by two, as ever: nothing is left behind for who knows the key."""
+    command("compromise", actor="cyd", reason=REASON)
+    door.end(Sweep.objects.get().pk, with_trx=True)
+    command("sweep", actor="ann", second="bob", reason=REASON)
+    later = Sweep.objects.get(state="open")
+    assert (later.cause, later.with_trx) == ("sweep", True)
+    door.end(later.pk, with_trx=True)
+    assert outstanding.is_to_stay_empty(settings.TREASURY_ADDRESS)
+
+
+def test_a_sweep_doesn_t_end_without_the_trx_that_were_asked_for_meanwhile(destination: None) -> None:
+    """The watcher has found the key empty of USDT, and somebody declares it known before it writes the end."""
+    command("sweep", actor="ann", second="bob", reason=REASON)
+    looked_at = Sweep.objects.get()
+    command("compromise", actor="cyd", reason=REASON)
+    assert not door.end(looked_at.pk, with_trx=looked_at.with_trx)
+    assert Sweep.objects.get().state == "open"
 
 
 def test_without_a_destination_all_else_is_done_and_it_says_what_isn_t() -> None:
@@ -146,6 +171,7 @@ def test_away_from_the_signer_s_machine_it_stops_everything_and_says_what_is_lef
     with pytest.raises(CommandError, match="NOT DONE: the key, sweep"):
         command("compromise", actor="ann", reason=REASON)
     assert killswitch.is_pulled()
+    assert outstanding.is_to_stay_empty(settings.TREASURY_ADDRESS), "nobody is led to pay to it from now on"
     assert not User.objects.filter(is_active=True, signed_out_at=None).exists()
 
 
