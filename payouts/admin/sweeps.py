@@ -20,7 +20,8 @@ from lucid_payments.backoffice.policy import Area
 from lucid_payments.backoffice.records import RecordAdmin
 from lucid_payments.backoffice.site import site
 from payouts.models.ledger import Currency
-from payouts.models.sweep import Sweep, SweepState, SweepTransfer, TransferState
+from payouts.models.sweep import Sweep, SweepCause, SweepState, SweepTransfer, TransferState
+from payouts.sweeps import compromised
 from payouts.tron.networks import NETWORKS
 
 WORDS: Final = {
@@ -64,6 +65,7 @@ class SweepAdmin(RecordAdmin):
         transfers = list(row.transfers.order_by("pk"))
         return {
             "title": f"Sweep {row.pk}",
+            "known": compromised.known(row.address),
             "badge": badge_of(row),
             "transfers": [_shown(transfer) for transfer in transfers],
             "arrived": [
@@ -96,7 +98,9 @@ class SweepAdmin(RecordAdmin):
 
     @admin.display(description="Why")
     def cause_shown(self, row: Sweep) -> SafeString:
-        return format_html("{} ({})", row.get_cause_display(), row.begun_by)
+        known = row.cause != SweepCause.COMPROMISE and compromised.known(row.address) is not None
+        since = "; the key may be known to others" if known else ""
+        return format_html("{} ({}){}", row.get_cause_display(), row.begun_by, since)
 
 
 def badge_of(row: Sweep) -> SafeString:

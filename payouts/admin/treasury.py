@@ -28,6 +28,7 @@ from payouts.explained import by_books
 from payouts.ledger import Balance
 from payouts.models import ChainState, LedgerAccount, LedgerTransfer, Treasury
 from payouts.runway import Runway
+from payouts.sweeps import compromised, outstanding
 from payouts.tron.networks import NETWORKS
 
 LATEST: Final = 5
@@ -57,33 +58,29 @@ class TreasuryAdmin(RecordAdmin):
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        address = _address()
         context = {
             **self.admin_site.each_context(request),
             "title": self.title,
             "now": facts(request.user),
             "now_url": reverse("admin:payouts_treasury_now"),
-            "address": address,
-            "network": settings.TRON_NETWORK,
-            "sweeps": sweeps.under_way(),
-            "explorer": NETWORKS[settings.TRON_NETWORK].address_url(address),
         }
         return TemplateResponse(request, "admin/payouts/treasury.html", context)
 
     @sessions.by_itself
     def now_view(self, request: HttpRequest) -> HttpResponse:
-        """The page's figures alone, which a page that stands open asks for every 10 seconds."""
+        """All of the page but its frame, which a page that stands open asks for every 10 seconds."""
         refusal = self._refusal(request)
         return refusal or TemplateResponse(request, _NOW, {"now": facts(request.user)})
 
+    @sessions.by_itself
     def address_view(self, request: HttpRequest) -> HttpResponse:
         """The deposit address as a QR code, in the form that wallets read: the address alone."""
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
         address = _address()
-        if not address:
-            raise Http404("no treasury yet")
+        if not address or outstanding.is_to_stay_empty(address):
+            raise Http404("there is no address to pay to")
         out = io.BytesIO()
         segno.make(address, error="m").save(out, kind="svg", scale=6, border=4, light="#fff", xmldecl=False)
         return HttpResponse(out.getvalue(), content_type="image/svg+xml")
@@ -108,8 +105,13 @@ def facts(user: Any) -> dict[str, Any]:
     found = summary()
     books: Balance = found["books"]
     may_read_ledger = policy.may_read(user, Area.LEDGER)
+    address = _address()
     return {
         **found,
+        "address": address,
+        "network": settings.TRON_NETWORK,
+        "explorer": NETWORKS[settings.TRON_NETWORK].address_url(address),
+        "sweeps": sweeps.under_way(),
         "difference": _difference(found["chain"], books),
         "costs": [
             (words, spent, runway.cost_of(spent, over))
@@ -119,7 +121,7 @@ def facts(user: Any) -> dict[str, Any]:
             )
         ],
         "hot_limit": runway.hot_limit(),
-        "too_hot": runway.too_hot(found["chain"].treasury_usdt),
+        "too_hot": "" if found["stays_empty"] else runway.too_hot(found["chain"].treasury_usdt),
         "accounts": [_account(name) for name in (ledger.DEPOSITS, ledger.SUSPENSE)]
         if may_read_ledger
         else [],
@@ -132,7 +134,13 @@ def summary() -> dict[str, Any]:
     now = clock.now()
     state, books = ChainState.objects.get(pk=1), ledger.treasury_balance()
     left = Runway.of(state, books, now)
+    paying = treasury_keys.current()
+    known = compromised.known(paying)
+    stays_empty = known is not None or outstanding.is_open(paying)
     return {
+        "paying": paying,
+        "known": known,
+        "stays_empty": stays_empty,
         "at": now,
         "chain": state,
         "books": books,
@@ -141,13 +149,18 @@ def summary() -> dict[str, Any]:
         "lasts": _lasts(left.hours),
         "usdt_lasts": _lasts(left.usdt_hours),
         "trx_lasts": _lasts(left.trx_hours),
-        "state": _state(state, left),
-        "too_low": runway.too_low(left),
+        "state": _state(state, left, is_known=known is not None, stays_empty=stays_empty),
+        "too_low": "" if stays_empty else runway.too_low(left),
         "alarm_hours": settings.RUNWAY_ALARM_HOURS,
     }
 
 
-def _state(state: ChainState, left: Runway) -> tuple[str, Tone]:
+def _state(state: ChainState, left: Runway, *, is_known: bool, stays_empty: bool) -> tuple[str, Tone]:
+    """Of a key that nobody should top up, why; else how long it lasts."""
+    if is_known:
+        return "Known to others", Tone.BAD
+    if stays_empty:
+        return "Being swept", Tone.MOVING
     if state.treasury_read_at is None:
         return "Not read yet", Tone.BAD
     if left.hours is None:

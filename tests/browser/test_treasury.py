@@ -9,7 +9,7 @@ from django.conf import settings
 from playwright.sync_api import expect
 
 from lucid_payments import clock
-from payouts.models import ChainState, Sweep
+from payouts.models import ChainState, CompromisedKey, Sweep
 from tests.browser.conftest import DESK, PHONE, Office
 
 pytestmark = pytest.mark.browser
@@ -77,4 +77,26 @@ def test_a_sweep_is_seen_where_the_money_is_and_on_its_own_page(office: Office) 
         page.set_viewport_size(PHONE)  # type: ignore[arg-type]
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         page.set_viewport_size(DESK)  # type: ignore[arg-type]
+    assert office.wrong == []
+
+
+def test_an_open_page_leads_nobody_to_pay_to_a_key_that_others_know(office: Office) -> None:
+    """It was opened before the declaration: the code goes with the next refresh, by itself."""
+    page = office.page
+    page.clock.install()
+    office.log_in("auditor")
+    office.go(PAGE)
+    expect(page.get_by_role("img", name="QR code of the address")).to_be_visible()
+
+    CompromisedKey.objects.create(
+        address=settings.TREASURY_ADDRESS, declared_by="ann", reason="the signer's machine was broken into"
+    )
+    page.clock.run_for(10_000)
+
+    expect(page.get_by_role("heading", name="Don’t send anything here")).to_be_visible()
+    expect(page.get_by_role("img")).to_have_count(0)
+    expect(page.get_by_text("Top up")).to_have_count(0)
+    assert office.axe() == []
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert office.wrong == []

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from lucid_payments import clock
 from payouts import ledger
-from payouts.models import ChainState, LedgerAccount, LedgerTransfer, PaidHour
+from payouts.models import ChainState, CompromisedKey, LedgerAccount, LedgerTransfer, PaidHour, Sweep
 from tests.lucid_payments.backoffice import people
 from tests.lucid_payments.backoffice.people import Desk
 from tests.payouts.admin import world
@@ -202,6 +202,57 @@ def test_without_a_treasury_there_is_nothing_to_send_to(admin: Desk, settings: A
     page = text(admin)
     assert "There is no treasury yet: manage.py treasury create" in page
     assert "Send USDT" not in page
+
+
+def declared() -> None:
+    CompromisedKey.objects.create(
+        address=settings.TREASURY_ADDRESS, declared_by="ann", reason="the signer's machine was broken into",
+        at=NOON - timedelta(hours=2),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [PAGE, PART])
+def test_nobody_is_led_to_pay_to_a_key_that_others_know(admin: Desk, path: str) -> None:
+    """The sweep is over; a page that stood open since before learns it with its next refresh."""
+    holds(0, treasury_trx=0)
+    books(0)
+    paid(1, payouts=1, amount=40_000 * USDT, fee=13 * USDT)
+    declared()
+
+    page, markup = text(admin, path), admin.client.get(path).content.decode()
+
+    assert "Don’t send anything here ✕ Known to others" in page
+    assert "may be known to others since 2026-07-15 10:30:00 UTC" in page
+    assert "Declared by ann Reason the signer&#x27;s machine was broken into" in page
+    assert "On the chain 0.00 Nothing should be kept here" in page
+    for leading in ("Runway", "Top up", "Top it up", "Send USDT", PICTURE):
+        assert leading not in markup, leading
+    assert admin.client.get(PICTURE).status_code == 404
+    first = text(admin, "/admin/")
+    assert "Known to others since 2026-07-15 10:30:00 UTC: send nothing to it" in first
+    assert "Runway" not in first
+
+
+def test_while_it_is_swept_there_is_no_address_to_pay_to(admin: Desk) -> None:
+    holds(0, treasury_trx=0)
+    paid(1, payouts=1, amount=40_000 * USDT, fee=13 * USDT)
+    sweep = Sweep.objects.create(
+        address=settings.TREASURY_ADDRESS,
+        destination=world.RECIPIENT,
+        cause="sweep",
+        with_trx=False,
+        reason="test",
+    )
+
+    page = text(admin)
+
+    assert "Runway ➜ Being swept" in page
+    assert "Don't top it up now" in page.replace("&#x27;", "'")
+    assert "Top it up." not in page
+    assert PICTURE not in admin.client.get(PAGE).content.decode()
+    assert admin.client.get(PICTURE).status_code == 404
+    Sweep.objects.filter(pk=sweep.pk).update(state="done", ended_at=NOON)
+    assert admin.client.get(PICTURE).status_code == 200
 
 
 @pytest.mark.parametrize("path", [PAGE, PART, PICTURE])
