@@ -95,6 +95,19 @@ def test_the_treasurys_key_is_the_signers_alone() -> None:
     assert owners == ["migrate"]
 
 
+def test_the_second_key_of_a_rotation_reaches_the_signer_and_nobody_else() -> None:
+    """Its files needn't be there on other days: a folder is mounted, and `.env` names what is in it."""
+    folder = "/etc/lucid/secrets/signer"
+    mounted = f"${{LUCID_SECRETS:-/etc/lucid/secrets}}/signer:{folder}:ro"
+    assert [name for name, service in SERVICES.items() if mounted in service.get("volumes", [])] == ["signer"]
+    example = (ROOT / ".env.example").read_text()
+    named = dict(re.findall(r"^#(TREASURY_OTHER_[A-Z_]+_FILE)=(.+)$", example, re.MULTILINE))
+    assert named == {
+        "TREASURY_OTHER_KEY_FILE": f"{folder}/treasury-other.json",
+        "TREASURY_OTHER_PASSWORD_FILE": f"{folder}/treasury-other-password",
+    }
+
+
 def test_secrets_are_files_and_no_value_stands_in_the_environment() -> None:
     assert all(secret["file"].startswith("${LUCID_SECRETS") for secret in COMPOSE["secrets"].values())
     known = read_by_the_code()

@@ -127,6 +127,24 @@ def test_the_signer_knows_no_network_and_nobody_else_its_keys() -> None:
     assert others == ["signer"]
 
 
+def test_a_rotation_takes_no_more_than_its_lines_without_their_hash() -> None:
+    """The address is every process's, the key the signer's; both stand where keys.md and the containers have them."""
+    found = {
+        file.stem: dict(re.findall(r"^#(TREASURY_OTHER_[A-Z0-9_]+)=(.*)$", file.read_text(), re.MULTILINE))
+        for file in (DEPLOY / "etc").glob("*.env")
+    }
+
+    assert {stem: set(names) for stem, names in found.items() if names} == {
+        "common": {"TREASURY_OTHER_ADDRESS"},
+        "signer": {"TREASURY_OTHER_KEY_FILE", "TREASURY_OTHER_PASSWORD_FILE", "TREASURY_OTHER_PKCS11_KEY"},
+    }
+    page, example = ((REPOSITORY / name).read_text() for name in ("docs/keys.md", ".env.example"))
+    for name in ("TREASURY_OTHER_KEY_FILE", "TREASURY_OTHER_PASSWORD_FILE"):
+        assert f"{name}={found['signer'][name]}" in example
+        assert f"`{name}`" in page
+        assert Path(found["signer"][name]).name in page
+
+
 @pytest.mark.parametrize("name", ["web", "worker", "signer", "beat", "migrate", "valkey", "socks"])
 def test_only_tor_and_the_gateway_have_the_machines_network(name: str) -> None:
     assert Unit.read(name, UNITS).last("PrivateNetwork") == "yes"
