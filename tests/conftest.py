@@ -10,11 +10,13 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 
 import coverage
 import hypothesis
 import pytest
+from pytest_django import Settings
 
 from tests.harness import environment
 
@@ -116,6 +118,15 @@ def cloned_database(
         yield name
         connections.close_all()
         monkeypatch.undo()
+
+
+@pytest.fixture(autouse=True)
+def counted_alone(settings: Settings) -> None:
+    """A test's requests count against limits for it alone: users of other tests have the same numbers.
+
+    Its subprocesses count in this worker's cache, see `environment`.
+    """
+    settings.RATELIMIT_CACHE_PREFIX = uuid.uuid4().hex
 
 
 @pytest.fixture

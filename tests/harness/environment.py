@@ -78,14 +78,29 @@ def prepare() -> TestServers:
     sockets = socket_folder(home)
     postgres = EmbeddedPostgres(home, sockets, durable=False)
     valkey = EmbeddedValkey(home, sockets, "test")
+    is_our_valkey = os.environ["BROKER_URL"] == valkey.broker_url
+    if is_our_valkey:
+        _own_numbers(worker_name())
     return TestServers(
         home=home,
         owner_url=owner_url,
         app_url=app_url,
         postgres=postgres if owner_url == postgres.url(OWNER) else None,
-        valkey=valkey if os.environ["BROKER_URL"] == valkey.broker_url else None,
+        valkey=valkey if is_our_valkey else None,
         ours_to_start=ours_to_start,
     )
+
+
+def _own_numbers(worker: str) -> None:
+    """Databases of Valkey for this worker of xdist alone, subprocesses included.
+
+    Another worker's users have the same numbers, and what is counted, nudged and lost there is none of ours. Valkey
+    has 16: 0 and 1 are the run's without workers, 2 and 3 a second system's of the faults, the rest six workers'.
+    """
+    if worker.startswith("gw"):
+        pair = 4 + int(worker.removeprefix("gw")) % 6 * 2
+        os.environ["BROKER_URL"] = os.environ["BROKER_URL"].replace("virtual_host=0", f"virtual_host={pair}")
+        os.environ["CACHE_URL"] = os.environ["CACHE_URL"].replace("db=1", f"db={pair + 1}")
 
 
 def _name_servers(home: Path) -> None:
