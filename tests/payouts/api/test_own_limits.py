@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,8 @@ from tests.payouts.api.conftest import RECIPIENT, MakeUser
 from tests.policies import KYC, V0, set_policy
 
 USDT = 1_000_000
+# Far from the turn of any window.
+NOON = datetime(2026, 7, 15, 12, 30, tzinfo=UTC)
 
 
 def read(client: ApiClient) -> dict[str, dict[str, Any]]:
@@ -30,9 +33,10 @@ def window(router: dict[str, Any], scope: str, period: str) -> dict[str, Any]:
 def spend(user: Any, amount: int) -> None:
     from django.db import transaction
 
+    clock.freeze(NOON)
     claim = limits.Claim(V0, RECIPIENT, user.pk, user.role, amount)
     with transaction.atomic():
-        room = limits.locked_room(clock.now(), [claim])
+        room = limits.locked_room(NOON, [claim])
         assert room.refusal(claim) is None
         room.take(claim)
         limits.reserve(room)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,8 @@ from tests.payouts.api.conftest import MakePayout, MakeUser
 from tests.policies import KYC, V0, administrators
 
 USDT = 1_000_000
+# Far from the turn of any window.
+NOON = datetime(2026, 7, 15, 12, 30, tzinfo=UTC)
 NOTHING_YET = {"count": 0, "amount_usdt": 0}
 
 
@@ -38,7 +40,8 @@ def end(payout: Payout, status: str) -> None:
 
 
 def use(units: int, **window: str) -> None:
-    starts = limits.starts_of(clock.now())
+    clock.freeze(NOON)
+    starts = limits.starts_of(NOON)
     for period in ("hour", "day"):
         LimitWindow.objects.create(
             period=period, starts_at=starts[period], cap=10_000 * USDT, posted=units, **window
