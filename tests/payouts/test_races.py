@@ -191,11 +191,11 @@ def test_a_withdrawal_waits_for_the_signer_and_finds_the_attempt_signed(service:
 
     def slow(rows: list[Attempt], at: Any) -> SigningResult:
         at_the_desk.set()
-        withdrawing.wait(5)
+        assert withdrawing.wait(30)
         return sign_all(rows, at)
 
     def withdraw() -> int:
-        at_the_desk.wait(5)
+        assert at_the_desk.wait(30)
         threading.Timer(0.2, withdrawing.set).start()
         return PayoutManager.withdraw(Attempt.objects.all(), hold=HoldReason.SIGNER, detail="too late")
 
@@ -238,7 +238,7 @@ def test_a_release_between_a_cancellation_s_two_looks_waits_for_it(
 
     monkeypatch.setattr(timeline, "locked", locked)
     cancel(payout, service)
-    assert releases[0].result(timeout=10) == []
+    assert releases[0].result(timeout=30) == []
     payout.refresh_from_db()
     assert (payout.status, payout.attempts.count()) == ("cancelled", 0)
     books_balance(posted=0, reserved=0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Barrier, Event
@@ -168,7 +169,7 @@ def twice(desk: Desk, path: str, given: dict[str, Any]) -> Iterator[Callable[[],
     """The same POST from two browsers that share the session: a double click."""
     for _ in range(2):
         browser = Client()
-        browser.cookies = desk.client.cookies
+        browser.cookies = copy(desk.client.cookies)
         yield lambda browser=browser: browser.post(path, given)  # type: ignore[misc]
 
 
@@ -303,14 +304,14 @@ def test_who_asks_while_another_confirms_doesn_t_stop_it(
 
     def expiring() -> int:
         asker_has_subject.set()
-        confirmer_wants_it.wait(10)
+        assert confirmer_wants_it.wait(30)
         return expire()
 
     monkeypatch.setattr(act, "lock", locking)
     monkeypatch.setattr(second_person, "expire", expiring)
 
     def confirm() -> Any:
-        asker_has_subject.wait(10)
+        assert asker_has_subject.wait(30)
         return desks[2].client.post(answer, confirmation)
 
     asked = lambda: desks[1].client.post(path, {**forms[1], "reason": REASON})  # noqa: E731

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,18 +27,21 @@ def staged() -> ListVersion:
 def stop_in(
     monkeypatch: pytest.MonkeyPatch, module: Any, name: str
 ) -> tuple[threading.Event, threading.Event]:
-    """Have the first call of this function say that it was reached, and go on a second later or when it is told to."""
-    reached, go_on = threading.Event(), threading.Event()
+    """Have the first call of this function say that it was reached, and go on a second later.
+
+    Whoever should wait for it says so when they haven't, and the call fails.
+    """
+    reached, overtaken = threading.Event(), threading.Event()
     real: Callable[..., Any] = getattr(module, name)
 
     def stopping(*given: Any, **more: Any) -> Any:
         if not reached.is_set():
             reached.set()
-            go_on.wait(timeout=1)
+            assert not overtaken.wait(timeout=1), "the other one didn't wait"
         return real(*given, **more)
 
     monkeypatch.setattr(module, name, stopping)
-    return reached, go_on
+    return reached, overtaken
 
 
 def test_a_list_waits_for_an_approval_that_has_looked_and_everybody_is_compared_after_it(
@@ -45,20 +49,20 @@ def test_a_list_waits_for_an_approval_that_has_looked_and_everybody_is_compared_
 ) -> None:
     officer = desk.officer()
     record, version = desk.marked(officer), staged()
-    looked, go_on = stop_in(monkeypatch, steps, "begin")
+    looked, came_into_force = stop_in(monkeypatch, steps, "begin")
 
     def activate() -> None:
         assert looked.wait(timeout=30)
         put_in_force(version)
-        go_on.set()
+        came_into_force.set()
 
-    def approve() -> KycRecord:
-        done = deciding.approve(record, actor=officer, risk=Risk.LOW, code="verified")
-        assert not go_on.is_set(), "the list came into force between the look and the decision"
-        return done
-
-    approved, _ = at_once([approve, activate])
+    calls: list[Callable[[], Any]] = [
+        partial(deciding.approve, record, actor=officer, risk=Risk.LOW, code="verified"),
+        activate,
+    ]
+    approved, activated = at_once(calls)
     assert isinstance(approved, KycRecord), approved
+    assert activated is None
     record.refresh_from_db()
     version.refresh_from_db()
     assert (record.state, version.state) == (State.APPROVED, ListState.ACTIVE)
@@ -77,17 +81,19 @@ def test_an_approval_waits_for_a_list_that_comes_into_force_and_is_refused_by_it
 ) -> None:
     officer = desk.officer()
     record, version = desk.marked(officer), staged()
-    changing, go_on = stop_in(monkeypatch, activation, "_put_in_force")
+    changing, approved = stop_in(monkeypatch, activation, "_put_in_force")
 
     def approve() -> KycRecord:
         assert changing.wait(timeout=30)
-        return deciding.approve(record, actor=officer, risk=Risk.LOW, code="verified")
+        try:
+            return deciding.approve(record, actor=officer, risk=Risk.LOW, code="verified")
+        finally:
+            approved.set()
 
     def activate() -> None:
         put_in_force(version)
 
     refused, activated = at_once([approve, activate])
-    go_on.set()
     assert activated is None
     assert isinstance(refused, Refused), refused
     record.refresh_from_db()

@@ -94,13 +94,13 @@ def test_a_slot_isn_t_opened_over_the_head_of_somebody_who_is_joining(
     def slow(*asked: Any) -> PayoutSlot | None:
         found = real(*asked)
         joined.set()
-        looked.wait(10)
+        assert looked.wait(30)
         return found
 
     monkeypatch.setattr(joining, "join", slow)
 
     def look() -> int:
-        joined.wait(10)
+        assert joined.wait(30)
         try:
             return running.open_due(DUE)
         finally:
@@ -171,11 +171,11 @@ def test_a_stop_waits_for_the_signer_s_journal_and_leaves_what_it_signed(service
 
     def slow(rows: list[Attempt], at: Any) -> SigningResult:
         at_the_desk.set()
-        pressed.wait(5)
+        assert pressed.wait(30)
         return sign_all(rows, at)
 
     def press() -> int:
-        at_the_desk.wait(5)
+        assert at_the_desk.wait(30)
         threading.Timer(0.2, pressed.set).start()
         return cancel(slot)
 
