@@ -239,6 +239,7 @@ def test_what_only_waits_for_the_next_hour_is_never_refused(service: User) -> No
     ("batch_type", "held"), [("IMMEDIATE", None), ("HOURLY", "slot"), ("DAILY", "slot"), ("WEEKLY", "slot")]
 )
 def test_a_batch_waits_for_its_slot(service: User, batch_type: str, held: str | None) -> None:
+    clock.freeze(clock.now())
     payout = create(service, batch_type=batch_type)
     assert payout.hold_reason == held
     assert (payout.due_at > clock.now()) is (held is not None)

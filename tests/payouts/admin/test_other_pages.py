@@ -81,6 +81,7 @@ def test_the_chain_page_says_what_is_wrong(office: Client) -> None:
 
 
 def test_limits_draw_what_their_table_says(office: Client) -> None:
+    clock.freeze(clock.now())
     world.surroundings(clock.now())
 
     page = office.get("/admin/routers/limitwindow/").content.decode()
