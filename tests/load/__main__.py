@@ -4,7 +4,7 @@ Numbers as arguments replace the sizes of the first table: `python -m tests.load
 release gate alone, `faults` the same with failing nodes and without, `work` what the API takes of Blockchain Core,
 `desk` how long a compliance officer waits for the next case, `held` an administrator for the limits, `month` how
 long a month takes to freeze and compute, `uploads` what a file of 5,000 payouts costs, `reports` how long a report
-takes to make, `signing` both signers' rate.
+takes to make, `signing` both signers' rate, `gateway` what HAProxy takes and adds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.load import desk, faults, gate, held, month, reports, signing, uploads, work
+from tests.load import desk, faults, gate, gateway, held, month, reports, signing, uploads, work
 from tests.load.client import Client
 from tests.load.figures import Run, measure, wait_for
 from tests.load.stack import Stack, free_port, running
@@ -54,6 +54,8 @@ def say(line: str) -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["gate"]:
         sys.exit(gate.main())
+    if sys.argv[1:2] == ["gateway"]:
+        sys.exit(gateway.main(*map(int, sys.argv[2:])))
     if sys.argv[1:2] == ["faults"]:
         sys.exit(faults.main(*map(int, sys.argv[2:])))
     if sys.argv[1:2] == ["work"]:
