@@ -3,8 +3,12 @@ file, which alone reaches into a network namespace that has nothing but loopback
 
     python -m lucid_payments.onion.forward --listen 127.0.0.1:9050 --to /run/lucid/tor/socks.sock
 
-It looks at nothing and keeps nothing. Where tor is away it hangs up at once, and connects again when it is back.
-Python's standard library alone, so that it is small and starts at once.
+And the other way about, for an onion service of a program that can listen on a port alone:
+
+    python -m lucid_payments.onion.forward --listen /run/lucid/prometheus/prometheus.sock --to 127.0.0.1:9090
+
+It looks at nothing and keeps nothing. Where the other side is away it hangs up at once, and connects again when it is
+back. Python's standard library alone, so that it is small and starts at once.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ipaddress
+import os
 import signal
 import socket
 import sys
@@ -23,10 +28,14 @@ CONNECT_SECONDS: Final = 5.0
 FULL_SECONDS: Final = 0.02
 # Far more than worker and signer open; what is over it waits in the kernel's queue.
 MOST: Final = 512
+# Of a socket that is made here: whoever may enter its folder, and is in the group.
+NOBODY_ELSE: Final = 0o117
+# A socket's path, or an address of loopback and a port.
+Place = str | tuple[str, int]
 
 
-async def serve(host: str, port: int, path: str) -> None:
-    """Forward until SIGTERM or SIGINT. Raises OSError where the port is taken."""
+async def serve(listen: Place, to: Place) -> None:
+    """Forward until SIGTERM or SIGINT. Raises OSError where the place is taken."""
     places = asyncio.Semaphore(MOST)
     running: set[asyncio.Task[None]] = set()
 
@@ -38,13 +47,17 @@ async def serve(host: str, port: int, path: str) -> None:
         # Cancelled at the end alone, which asyncio would otherwise print as an error.
         with suppress(asyncio.CancelledError):
             async with places:
-                await _forward(reader, writer, path)
+                await _forward(reader, writer, to)
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = await asyncio.start_server(take, host, port)
+    if isinstance(listen, str):
+        os.umask(NOBODY_ELSE)
+        server: asyncio.Server = await asyncio.start_unix_server(take, listen)
+    else:
+        server = await asyncio.start_server(take, *listen)
     async with server:
         await stop.wait()
         server.close()
@@ -53,9 +66,10 @@ async def serve(host: str, port: int, path: str) -> None:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> None:
+async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to: Place) -> None:
     try:
-        onward_reader, onward_writer = await asyncio.wait_for(_connected(path), CONNECT_SECONDS)
+        onward = _connected(to) if isinstance(to, str) else asyncio.open_connection(*to)
+        onward_reader, onward_writer = await asyncio.wait_for(onward, CONNECT_SECONDS)
     except (OSError, TimeoutError):
         await _close(writer)
         return
@@ -103,21 +117,31 @@ async def _close(writer: asyncio.StreamWriter) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Answers the process's exit code."""
     parser = argparse.ArgumentParser(prog="python -m lucid_payments.onion.forward", description=__doc__)
-    parser.add_argument("--listen", default="127.0.0.1:9050", metavar="ADDRESS:PORT")
-    parser.add_argument("--to", default="/run/lucid/tor/socks.sock", metavar="SOCKET")
+    parser.add_argument("--listen", type=_place, default="127.0.0.1:9050", metavar="ADDRESS:PORT|SOCKET")
+    parser.add_argument(
+        "--to", type=_place, default="/run/lucid/tor/socks.sock", metavar="SOCKET|ADDRESS:PORT"
+    )
     options = parser.parse_args(arguments)
-    host, _, port = options.listen.rpartition(":")
     try:
-        if not ipaddress.ip_address(host).is_loopback or not 0 < int(port) < 65_536:
-            raise ValueError
-    except ValueError:
-        parser.error("--listen: give an address of loopback and a port, like 127.0.0.1:9050")
-    try:
-        asyncio.run(serve(host, int(port), options.to))
+        asyncio.run(serve(options.listen, options.to))
     except OSError as error:
         sys.stderr.write(f"{options.listen}: {error.strerror}\n")
         return 1
     return 0
+
+
+def _place(text: str) -> Place:
+    """Never a name, which would be resolved by asking somebody, and never another machine."""
+    if text.startswith("/"):
+        return text
+    host, _, port = text.rpartition(":")
+    try:
+        if not ipaddress.ip_address(host).is_loopback or not 0 < int(port) < 65_536:
+            raise ValueError
+    except ValueError:
+        said = "give an address of loopback and a port, like 127.0.0.1:9050, or a socket's path"
+        raise argparse.ArgumentTypeError(said) from None
+    return host, int(port)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,28 @@ def test_the_planes_have_no_way_out_but_tors() -> None:
     ]
 
 
+def test_tor_may_enter_the_folders_of_the_watchs_onions_and_never_that_of_the_gateways_figures() -> None:
+    conf = (DEPLOY / "tor" / "monitoring-containers.conf").read_text()
+    folders = re.findall(r"^HiddenServicePort 80 unix:(/run/lucid/\w+)/\w+\.sock$", conf, re.MULTILINE)
+    assert folders == ["/run/lucid/grafana", "/run/lucid/prometheus"]
+    in_tor = dict(volume.split(":")[1::-1] for volume in SERVICES["tor"]["volumes"] if "{" not in volume)
+    for folder in folders:
+        volume = in_tor[folder]
+        makers = [
+            name for name, service in SERVICES.items() if f"{volume}:{folder}" in service.get("volumes", [])
+        ]
+        assert [SERVICES[name]["profiles"] for name in makers if name != "tor"] == [["monitoring"]]
+        options = COMPOSE["volumes"][volume]["driver_opts"]["o"]
+        assert f"gid={SERVICES['tor']['group_add'][0]}," in options
+    assert "/run/lucid/figures" not in in_tor
+    figures = [
+        name
+        for name, service in SERVICES.items()
+        if "figures-socket:/run/lucid/figures" in service.get("volumes", [])
+    ]
+    assert figures == ["gateway", "watch-door"]
+
+
 def test_the_treasurys_key_is_the_signers_alone() -> None:
     for secret in ("treasury-key", "treasury-password"):
         assert [name for name, service in SERVICES.items() if secret in service.get("secrets", [])] == [

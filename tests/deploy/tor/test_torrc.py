@@ -18,7 +18,11 @@ def fence(folder: Path) -> None:
 
 
 @pytest.mark.tor
-@pytest.mark.parametrize("files", [(), ("monitoring.conf",)], ids=["alone", "with monitoring"])
+@pytest.mark.parametrize(
+    "files",
+    [(), ("monitoring.conf",), ("monitoring-containers.conf",)],
+    ids=["alone", "with monitoring", "with monitoring in containers"],
+)
 def test_tor_finds_nothing_to_say_about_the_configuration(tmp_path: Path, files: tuple[str, ...]) -> None:
     torrc = lay_out(tmp_path, *files)
     fence(tmp_path)
@@ -46,8 +50,9 @@ def test_nothing_of_ours_listens_on_a_port_of_the_application() -> None:
     )
 
 
-def test_every_service_but_the_apis_is_fenced_by_the_start_and_by_the_command() -> None:
-    text = (DEPLOY / "torrc").read_text() + (DEPLOY / "monitoring.conf").read_text()
+@pytest.mark.parametrize("monitoring", ["monitoring.conf", "monitoring-containers.conf"])
+def test_every_service_but_the_apis_is_fenced_by_the_start_and_by_the_command(monitoring: str) -> None:
+    text = (DEPLOY / "torrc").read_text() + (DEPLOY / monitoring).read_text()
     folders = re.findall(r"^HiddenServiceDir /var/lib/lucid/tor/(\w+)$", text, re.MULTILINE)
     assert folders == list(services.NAMES)
     found = re.search(r"^for service in (.+); do$", (DEPLOY / "start").read_text(), re.MULTILINE)

@@ -116,6 +116,41 @@ def test_a_client_that_goes_in_the_middle_disturbs_nobody(port: int, tor_socket:
         assert exchange(port, b"still") == b"still"
 
 
+def test_a_program_that_listens_on_a_port_alone_has_a_socket_for_its_onion(tmp_path: Path) -> None:
+    """Another's network, where that port isn't: Tor asks a file, whose folder says who may."""
+    made = tmp_path / "page.sock"
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        command = [sys.executable, "-m", "lucid_payments.onion.forward", f"--listen={made}"]
+        process = subprocess.Popen([*command, f"--to=127.0.0.1:{server.server_address[1]}"])
+        try:
+            deadline = time.monotonic() + 30
+            while not made.exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            with socket.socket(socket.AF_UNIX) as asking:
+                asking.settimeout(10)
+                asking.connect(str(made))
+                asking.sendall(MEGABYTE)
+                asking.shutdown(socket.SHUT_WR)
+                assert b"".join(iter(lambda: asking.recv(65_536), b"")) == MEGABYTE
+            assert made.stat().st_mode & 0o777 == 0o660
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+            process.wait()
+            server.shutdown()
+
+
+@pytest.mark.parametrize("where", ["10.0.0.1:9090", "prometheus:9090", "9090"])
+def test_it_goes_on_to_loopback_alone(where: str) -> None:
+    command = [sys.executable, "-m", "lucid_payments.onion.forward", "--to", where]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, "address of loopback" in done.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("where", ["0.0.0.0:9050", "localhost:9050", "127.0.0.1:0", "127.0.0.1", "[::]:9050"])
 def test_it_listens_on_loopback_alone(where: str) -> None:
     command = [sys.executable, "-m", "lucid_payments.onion.forward", "--listen", where]
