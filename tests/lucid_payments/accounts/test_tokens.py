@@ -94,7 +94,7 @@ BAD_CLAIMS: list[dict[str, Any]] = [
     {"exp": None},
     {"exp": "9999999999"},
     {"iat": None},
-    {"iat": int(time.time()) + 3600},
+    {"iat": int(time.time()) + 86_400},
     {"jti": None},
     {"sub": None},
     {"role": None},
@@ -110,7 +110,7 @@ BAD_CLAIMS: list[dict[str, Any]] = [
     {"sub": "\0"},
     {"sub": ["a"]},
     {"sub": "5d0f1c52-0000-4000-8000-000000000000"},
-    {"nbf": int(time.time()) + 3600},
+    {"nbf": int(time.time()) + 86_400},
     {"padding": "x" * 5000},
 ]
 
