@@ -36,6 +36,7 @@ def test_the_kill_switch_shows_everywhere() -> None:
 
 
 def test_usage_is_what_is_reserved_and_paid_and_a_full_window_is_open() -> None:
+    clock.freeze(clock.now())
     starts = limits.starts_of(clock.now())
     for period in ("hour", "day"):
         LimitWindow.objects.create(
