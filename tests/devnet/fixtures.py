@@ -6,12 +6,11 @@ in a conftest: `from tests.devnet.fixtures import devnet, devnet_process, own_de
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,12 @@ import pytest
 import requests
 
 from payouts.devnet.client import DevnetControl
+from tests.harness.ports import HOST, free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
-HOST = "127.0.0.1"
-START_SECONDS = 20
-STOP_SECONDS = 10
+# More than a busy machine needs; nobody waits longer than it takes.
+START_SECONDS = 120
+STOP_SECONDS = 60
 # Without Django, which would take a second to load; `manage.py devnet` is the same server.
 PROGRAM = ("-m", "payouts.devnet")
 
@@ -64,7 +64,7 @@ def running_devnet(
     options: Sequence[str] = ("--manual-clock",), *, nodes: int = 2, program: Sequence[str] = PROGRAM
 ) -> Iterator[RunningDevnet]:
     """A devnet process with these options, stopped at the end."""
-    port = free_ports(nodes)
+    port, *_ = free_ports(nodes)
     command = [sys.executable, *program, "--port", str(port), "--nodes", str(nodes), *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     urls = tuple(f"http://{HOST}:{port + node}" for node in range(nodes))
@@ -80,19 +80,6 @@ def running_devnet(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` ports in a row that are free now."""
-    while True:
-        with ExitStack() as stack:
-            first = stack.enter_context(socket.create_server((HOST, 0))).getsockname()[1]
-            try:
-                for port in range(first + 1, first + count):
-                    stack.enter_context(socket.create_server((HOST, port)))
-            except (OSError, OverflowError):
-                continue
-            return int(first)
 
 
 def _wait_until_it_answers(running: RunningDevnet) -> None:

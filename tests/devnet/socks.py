@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import cast
 
-from tests.devnet.fixtures import HOST
+from tests.harness.ports import HOST
 
 VERSION = 5
 NO_AUTHENTICATION = 0

@@ -6,7 +6,6 @@ import http.client
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import pytest
 
 from lucid_payments.embedded import demo
 from lucid_payments.private_files import emptied_folder
+from tests.harness.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = re.compile(r'^tron_authentication_failures_total{failure_type="missing_token"} (\S+)$', re.MULTILINE)
@@ -48,7 +48,7 @@ def refuse(port: int, times: int) -> None:
 
 
 def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -65,9 +65,7 @@ def web(cloned_database: str, tmp_path: Path) -> Iterator[tuple[int, Path]]:
     folder = tmp_path / "metrics"
     folder.mkdir()
     (folder / "counter_1.db").write_bytes(b"of an earlier life")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         demo.web_command(port),
         cwd=ROOT,
@@ -80,7 +78,7 @@ def web(cloned_database: str, tmp_path: Path) -> Iterator[tuple[int, Path]]:
         yield port, folder
     finally:
         process.send_signal(signal.SIGTERM)
-        output = process.communicate(timeout=30)[0].decode()
+        output = process.communicate(timeout=120)[0].decode()
         assert "Traceback" not in output, output
 
 

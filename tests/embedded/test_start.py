@@ -19,6 +19,7 @@ from lucid_payments.embedded.environment import names_real_servers
 from lucid_payments.embedded.home import MARKER, open_home
 from lucid_payments.embedded.processes import started_at
 from lucid_payments.embedded.refusal import CannotStart, one_clear_line
+from tests.harness.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -31,16 +32,15 @@ def run(act: str, home: Path, **environment: str) -> subprocess.CompletedProcess
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
 
 
 def test_a_taken_port_is_named_and_so_is_the_way_out(home: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        done = run("start", home, DEMO_PORT=str(port - 10))
+    first = free_port(also=(10, 11))
+    port = first + 10
+    with socket.create_server(("127.0.0.1", port)):
+        done = run("start", home, DEMO_PORT=str(first))
     assert done.returncode == 1
     assert done.stderr.startswith(f"Port {port} is taken")
     assert "DEMO_PORT" in done.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,9 +12,10 @@ from pathlib import Path
 
 from lucid_payments.embedded.demo import answers, web_command
 from lucid_payments.embedded.processes import between_fork_and_exec
+from tests.harness.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-STARTS_WITHIN = 60
+STARTS_WITHIN = 180
 
 
 @contextmanager
@@ -41,10 +41,4 @@ def web(log: Path, *, workers: int = 1, **settings: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/api/payment"
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+        process.wait(timeout=STARTS_WITHIN)

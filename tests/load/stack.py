@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any
 import psycopg
 
 from payouts.devnet.client import DevnetControl
+from tests.harness import ports
 
 ROOT = Path(__file__).resolve().parents[2]
 THE_DEMO = ("lucid_payments.embedded", "start")
@@ -90,20 +90,8 @@ def running(
 
 
 def free_port() -> int:
-    """A port whose devnet ports are free, too. Each process looks somewhere else first: it takes a while until a
-    stack listens on all of its ports.
-    """
-    ports = list(range(21_000, 40_000, 20))
-    first = os.getpid() % len(ports)
-    for port in ports[first:] + ports[:first]:
-        if all(_is_free(candidate) for candidate in (port, port + 10, port + 11)):
-            return port
-    raise RuntimeError("no free port")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+    """A port whose devnet ports are free, too."""
+    return ports.free_port(also=(10, 11))
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], folder: Path, log: str) -> dict[str, Any]:

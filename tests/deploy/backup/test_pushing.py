@@ -16,8 +16,9 @@ from deploy.backup import last, taking
 from deploy.backup.errors import BackupError
 from deploy.backup.settings import Settings
 from lucid_payments.onion.services import OnionService
-from tests.deploy.tor.network import Network, Tor, free_ports, private_network, remove, short_folder, until
+from tests.deploy.tor.network import Network, Tor, private_network, remove, short_folder, until
 from tests.harness.databases import REPOSITORY
+from tests.harness.ports import free_ports
 
 pytestmark = [pytest.mark.tor, pytest.mark.ssh, pytest.mark.prove]
 
@@ -101,7 +102,7 @@ def far_end() -> Iterator[FarEnd]:
             yield FarEnd(folder, network, ours, socks, service.address())
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
         remove(folder)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -13,14 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-PATIENCE_SECONDS = 60
+from tests.harness.ports import free_port
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+PATIENCE_SECONDS = 180
 
 
 def get(port: int, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
@@ -57,7 +51,7 @@ def running(*command: str | Path, log: Path, ready: Callable[[], bool]) -> Itera
         yield
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_SECONDS)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.monitoring.programs import answers, free_port, prometheus, running, wait_for
+from tests.deploy.monitoring.programs import answers, prometheus, running, wait_for
+from tests.harness.ports import free_port
 from tests.harness.socks import DOMAIN_NAME, socks_proxy
 
 pytestmark = pytest.mark.prometheus

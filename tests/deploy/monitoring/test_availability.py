@@ -12,7 +12,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from lucid_payments.watch.availability import month_of
-from tests.deploy.monitoring.programs import free_port, prometheus
+from tests.deploy.monitoring.programs import prometheus
+from tests.harness.ports import free_port
 
 START = datetime(2026, 2, 1, tzinfo=UTC)
 MINUTES = 28 * 24 * 60

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import pytest
 import yaml
 
 from tests.deploy.monitoring.programs import answers, prometheus, query, wait_for
+from tests.harness.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 MONITORING = ROOT / "deploy" / "monitoring"
@@ -74,10 +74,7 @@ def ask(port: int, path: str, body: dict[str, Any], headers: dict[str, str]) -> 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[int]:
     """`make demo`'s own processes; yields the port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    port = port if port < 64_000 else port - 2_000
+    port = free_port(also=(10, 11))
     (tmp_path / "last.json").write_text(
         '{"time": "2026-11-23T02:00:00Z", "archived_at": "2026-11-23T02:00:00Z"}'
     )

@@ -16,7 +16,8 @@ import pytest
 
 from lucid_payments.embedded.sockets import socket_folder
 from lucid_payments.watch import door
-from tests.deploy.monitoring.programs import free_port, get, running
+from tests.deploy.monitoring.programs import get, running
+from tests.harness.ports import free_port
 
 PAGE = b"# TYPE tron_pending_payouts_count gauge\ntron_pending_payouts_count 3.0\n"
 

@@ -16,7 +16,8 @@ from lucid_payments.onion import client_keys, services, socks
 from lucid_payments.onion.client_keys import ClientKey
 from lucid_payments.onion.services import OnionService
 from lucid_payments.onion.socks import Reach
-from tests.deploy.tor.network import Network, Tor, free_ports, until
+from tests.deploy.tor.network import Network, Tor, until
+from tests.harness.ports import free_port
 
 DEPLOY: Final = Path(__file__).resolve().parents[3] / "deploy" / "tor"
 CIRCUIT: Final = "fc00:dead:beef:4dad:"
@@ -106,7 +107,7 @@ class Installation:
         """As the unit does."""
         command = [str(DEPLOY / "start"), str(self.state), str(self.folder / "torrc")]
         self.tor = self.network.run("lucid", self.folder, command)
-        until(lambda: bool(self.api and self.admin.address()), 10, "addresses")
+        until(lambda: bool(self.api and self.admin.address()), 60, "addresses")
 
     def restart(self) -> None:
         assert self.tor is not None
@@ -115,7 +116,7 @@ class Installation:
 
     def visitor(self, name: str, private_line: str = "", lines: str = "") -> str:
         """Somebody else's tor; answers its SOCKS port as a proxy URL."""
-        (port,) = free_ports(1)
+        port = free_port()
         folder = self.network.folder / f"{name}-keys"
         folder.mkdir(mode=0o700)
         if private_line:
@@ -163,7 +164,7 @@ def installed(network: Network) -> Iterator[Installation]:
     """tor as shipped, in `network`, with doors behind its sockets."""
     folder = network.folder / "lucid"
     torrc = lay_out(folder)
-    (metrics,) = free_ports(1)
+    metrics = free_port()
     torrc.write_text(network.lines + torrc.read_text().replace("127.0.0.1:9035", f"127.0.0.1:{metrics}"))
     gateway = folder / "run" / "gateway"
     api = Door(gateway / "api.sock", told_the_circuit=True)
@@ -182,14 +183,14 @@ def installed(network: Network) -> Iterator[Installation]:
 @contextmanager
 def forwarder(to: Path, *, inside: tuple[str, ...] = ()) -> Iterator[str]:
     """The shipped forwarder to tor's socket; `inside` is a command that enters a namespace. Answers the proxy's URL."""
-    (port,) = free_ports(1)
+    port = free_port()
     command = [*inside, sys.executable, "-m", "lucid_payments.onion.forward", "--listen", f"127.0.0.1:{port}"]
     process = subprocess.Popen([*command, "--to", str(to)])
     try:
         yield f"socks5h://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def stranger_key() -> str:

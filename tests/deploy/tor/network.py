@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -20,6 +19,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from tests.harness.ports import free_ports
 
 AUTHORITIES: Final = 4  # three never agree on enough relays
 # Seconds; each divides half an hour, as tor wants it.
@@ -204,17 +205,6 @@ def _consensus_is_whole(dir_port: int) -> bool:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=2) as answer:
             return len(re.findall(rb"^r ", answer.read(), re.MULTILINE)) == AUTHORITIES
     return False
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def until(happened: Callable[[], bool], seconds: float, what: str) -> None:
