@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,21 @@ def house(
         module_settings.setenv("JWT_OUTSIDE_ISSUERS", json.dumps([outside.setting()]))
         believed, problems = issuers.believed()
         assert problems == []
-        with service(place) as path, gateway(place, a_door(place, path), believed) as made:
+        # Asked seldom whether it is ready: how slow its answers are on this machine is nobody's matter here.
+        door = partial(a_door, place, check_every=10_000)
+        with service(place) as path, gateway(place, door(path), believed) as made:
             yield made
         connections.close_all()
+
+
+@pytest.fixture(scope="module")
+def impatient(house: Gateway, place: Path) -> Iterator[Gateway]:
+    """A second one before the same service, which waits a second for a request."""
+    own = place / "impatient"
+    own.mkdir()
+    believed, _ = issuers.believed()
+    with gateway(own, a_door(own, Path(house.door.service_socket), patience=1), believed) as made:
+        yield made
 
 
 @pytest.fixture

@@ -17,10 +17,12 @@ from lucid_payments.gateway import folder
 from lucid_payments.gateway.configuration import Door
 from lucid_payments.gateway.issuers import TokenIssuer
 from tests.deploy.gateway import wire
-from tests.harness.web import ROOT, free_port
+from tests.harness.ports import free_port
+from tests.harness.web import ROOT
 
 TOKEN = "the-gateway-s-own-token-of-these-tests"
-STARTS_WITHIN = 60
+# Seconds, for anything on a busy machine.
+STARTS_WITHIN = 180
 SMALL = {"per_subject": 20, "per_client": 150, "refused_per_client": 15}
 
 
@@ -43,7 +45,8 @@ def a_door(place: Path, service_socket: Path, **changes: object) -> Door:
         "host": "localhost",
         "origins": ["https://wallet.example"],
         "check_every": 600,
-        "patience": 1,
+        # No test is hurried but those about dawdling, which say so.
+        "patience": 30,
         **SMALL,
         **changes,
     }
@@ -83,22 +86,27 @@ class Gateway:
         return self._process is not None and self._process.poll() is not None
 
     def reload(self) -> None:
+        """Ends when nobody is let in by the worker before: until it has heard of its end, it takes connections too."""
         assert self._process is not None
-        before = self.log.count("New worker")
+        before, workers = self.log.count("New worker"), self._workers()
         self._process.send_signal(signal.SIGUSR2)
         wait_for(lambda: self.log.count("New worker") > before, lambda: self.log)
+        wait_for(lambda: not workers & self._workers(), lambda: self.log)
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=STARTS_WITHIN)
 
     def pids(self) -> list[int]:
         """The master's and its workers'."""
         assert self._process is not None
+        return [self._process.pid, *self._workers()]
+
+    def _workers(self) -> set[int]:
+        assert self._process is not None
         master = self._process.pid
-        workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-        return [master, *map(int, workers)]
+        return set(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))
 
     def answers(self, path: str) -> bool:
         try:
@@ -144,11 +152,19 @@ def service(place: Path, **settings: str) -> Iterator[Path]:
         )  # fmt: skip
     live = wire.request("GET", "/api/payment/health/live", "Connection: close")
     try:
-        wait_for(lambda: path.exists() and wire.Door(str(path)).say(live).status == 200, log.read_text)
+        wait_for(lambda: path.exists() and _says(path, live), log.read_text)
         yield path
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=STARTS_WITHIN)
+
+
+def _says(path: Path, live: bytes) -> bool:
+    """Its socket is there before anybody answers at it."""
+    try:
+        return wire.Door(str(path)).say(live).status == 200
+    except OSError:
+        return False
 
 
 def wait_for(happened: Callable[[], bool], told: Callable[[], str], seconds: float = STARTS_WITHIN) -> None:

@@ -7,7 +7,6 @@ thing that is wrong were not seen.
 from __future__ import annotations
 
 import json
-import time
 import uuid
 
 import pytest
@@ -46,7 +45,7 @@ def reached_the_service(who: Outsider, reply: wire.Reply) -> bool:
     def lines() -> list[str]:
         return [line for line in who.house.log.splitlines() if reply.headers["X-Request-Id"] in line]
 
-    wait_for(lambda: bool(lines()), lambda: "no line in the log", 10)
+    wait_for(lambda: bool(lines()), lambda: "no line in the log")
     return bool(json.loads(lines()[0])["backend"] not in ("api", "refused_tokens", "over_limit"))
 
 
@@ -105,18 +104,16 @@ def test_no_second_request_is_smuggled_in_a_body(outsider: Outsider, how: tuple[
     assert not Payout.objects.filter(creator__public_id=outsider.subject).exists()
 
 
-def test_a_slow_body_reaches_nobody(outsider: Outsider) -> None:
+def test_a_slow_body_reaches_nobody(outsider: Outsider, impatient: Gateway) -> None:
     whole = outsider.pay(outsider.bearer)
-    began = time.monotonic()
-    reply = outsider.house.by_tor().say(whole[:-20])
+    reply = impatient.by_tor().say(whole[:-20])
     assert refused(reply, 408, "LUCID_ERR_1004") == {}
-    assert time.monotonic() - began < 5
     assert not Payout.objects.filter(creator__public_id=outsider.subject).exists()
 
 
-def test_slow_headers_are_closed_upon(outsider: Outsider) -> None:
+def test_slow_headers_are_closed_upon(outsider: Outsider, impatient: Gateway) -> None:
     whole = outsider.pay(outsider.bearer)
-    reply = outsider.house.by_tor().say(*(whole[n : n + 4] for n in range(0, 40, 4)), pause=0.3)
+    reply = impatient.by_tor().say(*(whole[n : n + 4] for n in range(0, 40, 4)), pause=0.3)
     assert (reply.status, reply.body) == (0, b"")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def test_a_request_id_that_isn_t_well_formed_is_replaced(house: Gateway, given: 
 def test_a_refused_head_has_no_body(house: Gateway) -> None:
     with house.by_tor().open() as line:
         line.sendall(request("HEAD", f"{BASE}/payouts", "Connection: close"))
-        received = line.recv(65536)
+        received = wire.read_to_the_end(line)
         assert received.startswith(b"HTTP/1.1 401")
         assert received.endswith(b"\r\n\r\n")
 
@@ -159,7 +160,9 @@ def test_a_circuit_has_so_many_connections_at_once(house: Gateway) -> None:
     lines = [door.open() for _ in range(70)]
     try:
         for line in lines:
-            line.sendall(request("GET", f"{BASE}/health/live"))
+            # Who is one too many may have heard of it already.
+            with suppress(ConnectionError):
+                line.sendall(request("GET", f"{BASE}/health/live"))
         answered = [wire.read(line).status for line in lines]
     finally:
         for line in lines:

@@ -27,8 +27,12 @@ class Upstream:
     # Cleared: nobody is answered until it is set again.
     answers: threading.Event = field(default_factory=threading.Event)
 
+    # Cleared: nobody is told whether it is ready until it is set again.
+    says_ready: threading.Event = field(default_factory=threading.Event)
+
     def __post_init__(self) -> None:
         self.answers.set()
+        self.says_ready.set()
 
     def answer(self, asked: bytes) -> bytes | None:
         is_check = asked.startswith(READY) and b"x-lucid-client: fc00" not in asked.lower()
@@ -65,8 +69,7 @@ def _talk(line: socket.socket, made: Upstream) -> None:
         line.settimeout(20)
         asked = _whole_request(line, made)
         said = made.answer(asked) if asked else None
-        if not asked.startswith(READY):
-            made.answers.wait(20)
+        (made.says_ready if asked.startswith(READY) else made.answers).wait(20)
         if said:
             line.sendall(said)
 

@@ -88,12 +88,12 @@ def read(line: socket.socket) -> Reply:
 
 
 def read_to_the_end(line: socket.socket) -> bytes:
-    """Everything until the door is closed, or nothing comes any more."""
+    """Everything until the door is closed, or nothing comes any more after an answer's beginning."""
     received = b""
-    line.settimeout(0.5)
     with suppress(ConnectionError, TimeoutError):
         while piece := line.recv(65536):
             received += piece
+            line.settimeout(0.5)
     return received
 
 
