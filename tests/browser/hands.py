@@ -11,11 +11,12 @@ from tests.browser.conftest import Office
 
 class Hands:
     def __init__(self, office: Office) -> None:
+        self.office = office
         self.page = office.page
 
     def press(self, key: str) -> None:
         """A key that leads to another page."""
-        with self.page.expect_navigation():
+        with self.office.next_page():
             self.page.keyboard.press(key)
 
     @property

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from tests.browser.conftest import DESK, PHONE, Office, listen
+from tests.browser.conftest import DESK, PHONE, Office, opened
 
 pytestmark = pytest.mark.browser
 
@@ -21,9 +21,7 @@ def reader(
 ) -> Iterator[Office]:
     settings.RATELIMIT_CACHE_PREFIX = uuid.uuid4().hex
     window = browser.new_context(viewport=request.param, bypass_csp=False)
-    office = Office(window.new_page(), live_server.url, {})
-    listen(office)
-    yield office
+    yield opened(window, live_server.url, {})
     window.close()
 
 

@@ -35,23 +35,23 @@ def test_an_administrator_finds_searches_and_asks(office: Office) -> None:
     page = office.page
     office.log_in("admin")
     check(office)
-    page.get_by_role("link", name="3 cases").click()
+    office.follow(page.get_by_role("link", name="3 cases"))
     assert office.heading == "Needs people"
     check(office)
-    page.get_by_role("link", name=f"Case {case.pk}: Not resolved in time").click()
+    office.follow(page.get_by_role("link", name=f"Case {case.pk}: Not resolved in time"))
     check(office)
     expect(page.get_by_role("region", name="What each node says").first).to_contain_text("doesn't find it")
     expect(page.get_by_role("button", name="It was paid")).to_be_disabled()
-    page.get_by_role("link", name="Search the chain").click()
+    office.follow(page.get_by_role("link", name="Search the chain"))
     check(office)
     page.get_by_label("Reason").fill(REASON)
-    page.get_by_role("button", name="Search the chain").click()
+    office.follow(page.get_by_role("button", name="Search the chain"))
     assert ChainSearch.objects.filter(case=case).count() == 3
-    page.get_by_role("link", name="It can't be paid any more").click()
+    office.follow(page.get_by_role("link", name="It can't be paid any more"))
     check(office)
     expect(page.get_by_role("main")).to_contain_text("the recipient would be paid twice")
     page.get_by_label("Reason").fill(REASON)
-    page.get_by_role("button", name="Ask a second person").click()
+    office.follow(page.get_by_role("button", name="Ask a second person"))
     expect(page.get_by_role("main")).to_contain_text("It wasn't paid and can't be any more")
     assert ManualCase.objects.filter(closed_at=None).count() == 3
     assert office.wrong == []

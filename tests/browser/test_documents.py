@@ -9,7 +9,7 @@ from kyc.documents import storing
 from kyc.documents.converting import convert
 from kyc.models import DocumentKind, KycDocument
 from lucid_payments.audit.models import AuditEntry
-from tests.browser.conftest import DESK, PHONE, Office, listen
+from tests.browser.conftest import DESK, PHONE, Office, opened
 from tests.kyc import desk
 from tests.kyc.documents import files
 from tests.payouts.admin import world
@@ -28,9 +28,9 @@ def address(document: KycDocument) -> str:
     return f"/admin/kyc/kycdocument/{document.pk}/"
 
 
-def show(page: Page) -> None:
-    page.get_by_label("What for").select_option("review")
-    page.get_by_role("button", name="Show the document").click()
+def show(office: Office) -> None:
+    office.page.get_by_label("What for").select_option("review")
+    office.follow(office.page.get_by_role("button", name="Show the document"))
 
 
 def picture_s(page: Page) -> list[str]:
@@ -50,7 +50,7 @@ def test_an_officer_says_what_for_looks_turns_and_enlarges(office: Office) -> No
     office.go(address(document))
     check(office)
     assert page.get_by_role("img").count() == 0
-    show(page)
+    show(office)
     check(office)
     assert page.evaluate("document.querySelector('.document-picture').naturalWidth") > 500
     looks = AuditEntry.objects.filter(action="kyc.document_viewed")
@@ -78,9 +78,11 @@ def test_an_officer_says_what_for_looks_turns_and_enlarges(office: Office) -> No
     check(office)
     # In place: nothing was fetched again.
     assert looks.count() == 1
-    page.get_by_role("navigation", name="How it is shown").get_by_role("link", name="2", exact=True).click()
+    office.follow(
+        page.get_by_role("navigation", name="How it is shown").get_by_role("link", name="2", exact=True)
+    )
     expect(page.get_by_role("img", name="Page 2 of the document")).to_be_visible()
-    page.get_by_role("link", name="Hide").click()
+    office.follow(page.get_by_role("link", name="Hide"))
     expect(page.get_by_text("Hidden until you say what for")).to_be_visible()
     assert office.wrong == []
 
@@ -88,15 +90,13 @@ def test_an_officer_says_what_for_looks_turns_and_enlarges(office: Office) -> No
 def test_without_a_script_the_links_do_the_same(office: Office, browser: Browser) -> None:
     document = passport()
     window = browser.new_context(viewport=DESK, java_script_enabled=False)  # type: ignore[arg-type]
-    plain = Office(window.new_page(), office.url, office.users)
-    listen(plain)
+    plain = opened(window, office.url, office.users)
     plain.log_in(OFFICER, world.PASSWORD)
     plain.go(address(document))
-    show(plain.page)
-    # Each link is a page of its own: the next one is followed from there, not from the page that is being left.
-    plain.page.get_by_role("link", name="150 %").click()
+    show(plain)
+    plain.follow(plain.page.get_by_role("link", name="150 %"))
     expect(plain.page.locator(".zoom-150")).to_be_visible()
-    plain.page.get_by_role("link", name="Left").click()
+    plain.follow(plain.page.get_by_role("link", name="Left"))
     expect(plain.page.locator(".zoom-150.turn-270")).to_be_visible()
     assert plain.wrong == []
     window.close()

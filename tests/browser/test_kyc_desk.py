@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from kyc.documents import storing
 from kyc.models import DocumentKind, Finding, KycMark, KycRecord, Risk
@@ -16,7 +16,7 @@ from lucid_payments.accounts.models import User
 from lucid_payments.audit.models import AuditEntry
 from lucid_payments.backoffice import factor
 from tests.browser import papers
-from tests.browser.conftest import Office
+from tests.browser.conftest import Office, opened
 from tests.browser.hands import Hands
 from tests.browser.looking import check
 from tests.kyc import desk
@@ -86,21 +86,19 @@ def test_an_officer_decides_a_case_by_keyboard_alone(office: Office, me: User) -
     check(office)
 
 
-def test_without_a_script_all_of_it_still_works(office: Office, me: User) -> None:
+def test_without_a_script_all_of_it_still_works(office: Office, me: User, browser: Browser) -> None:
     record = taking.claim(handed_in(), actor=me)
-    state = office.page.context.storage_state()
-    browser = office.page.context.browser
-    assert browser is not None
-    window = browser.new_context(java_script_enabled=False, storage_state=state)
-    page = window.new_page()
-    page.goto(f"{office.url}{LIST}{record.public_id}/")
-    page.get_by_role("button", name="Show", exact=True).click()
+    window = browser.new_context(java_script_enabled=False, storage_state=office.page.context.storage_state())
+    plain = opened(window, office.url, office.users)
+    page = plain.page
+    plain.go(f"{LIST}{record.public_id}/")
+    plain.follow(page.get_by_role("button", name="Show", exact=True))
     expect(page.get_by_role("main")).to_contain_text(desk.NAME)
-    page.get_by_role("button", name="Accept: Full name").click()
+    plain.follow(page.get_by_role("button", name="Accept: Full name"))
     page.get_by_label("Refuse: Date of birth").click()
-    page.get_by_role("button", name="Declaration and document differ").click()
-    page.get_by_role("link", name="Proof of address").click()
-    page.get_by_role("link", name="200 %").click()
+    plain.follow(page.get_by_role("button", name="Declaration and document differ"))
+    plain.follow(page.get_by_role("link", name="Proof of address"))
+    plain.follow(page.get_by_role("link", name="200 %"))
     expect(page.locator(".zoom-200")).to_have_count(1)
     marks = dict(KycMark.objects.filter(record=record).values_list("place", "finding"))
     assert marks == {"field:full_name": Finding.GOOD, "field:birth_date": Finding.BAD}

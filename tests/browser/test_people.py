@@ -34,7 +34,7 @@ def check(office: Office, name: str) -> None:
 
 
 def leave(office: Office) -> None:
-    office.page.get_by_role("button", name="Log out").click()
+    office.follow(office.page.get_by_role("button", name="Log out"))
 
 
 def test_a_new_person_sets_the_account_up(office: Office) -> None:
@@ -49,7 +49,7 @@ def test_a_new_person_sets_the_account_up(office: Office) -> None:
     page.get_by_label("Present password").fill(password)
     page.get_by_label("New password", exact=True).fill(STRONG)
     page.get_by_label("New password, again").fill(STRONG)
-    page.get_by_role("button", name="Change it").click()
+    office.follow(page.get_by_role("button", name="Change it"))
 
     assert office.heading == "Set up your second factor"
     picture = page.get_by_alt_text("QR code of the key below")
@@ -57,19 +57,19 @@ def test_a_new_person_sets_the_account_up(office: Office) -> None:
     assert picture.evaluate("image => image.naturalWidth") > 100
     check(office, "enrol")
     page.get_by_label("6-digit code").fill("000000")
-    page.get_by_role("button", name="Enrol").click()
+    office.follow(page.get_by_role("button", name="Enrol"))
     expect(page.get_by_text("This code is wrong.")).to_be_visible()
     TOTPDevice.objects.filter(user=rosa).update(throttling_failure_count=0, throttling_failure_timestamp=None)
     page.get_by_label("6-digit code").fill(world.code_of(rosa))
-    page.get_by_role("button", name="Enrol").click()
+    office.follow(page.get_by_role("button", name="Enrol"))
 
     assert office.heading == "Your recovery codes"
     codes = page.locator("ol li").all_inner_texts()
     assert len({code for code in codes if re.fullmatch(r"[a-z2-9]{5}-[a-z2-9]{5}", code)}) == 10
     check(office, "codes")
-    page.get_by_role("link", name="I have them: go on").click()
+    office.follow(page.get_by_role("link", name="I have them: go on"))
     assert office.heading == "Overview"
-    page.get_by_role("link", name="Second factor").click()
+    office.follow(page.get_by_role("link", name="Second factor"))
     expect(page.get_by_text("10 of 10")).to_be_visible()
     check(office, "factor")
     leave(office)
@@ -82,28 +82,28 @@ def test_an_account_is_made_by_two(office: Office) -> None:
     office.users["second"] = world.user("admin", name="second")
     page = office.page
     office.log_in("admin")
-    page.get_by_role("link", name="People", exact=True).click()
+    office.follow(page.get_by_role("link", name="People", exact=True))
     check(office, "people")
-    page.get_by_role("link", name="Create an account").click()
+    office.follow(page.get_by_role("link", name="Create an account"))
     check(office, "create")
     page.get_by_label("User name").fill("nina")
     page.get_by_label("Full name").fill("Nina Invented")
     page.get_by_label("E-mail").fill("nina@example.org")
     page.get_by_label("Role").select_option(label="Auditor")
     page.get_by_label("Reason").fill(REASON)
-    page.get_by_role("button", name="Ask a second person").click()
+    office.follow(page.get_by_role("button", name="Ask a second person"))
     assert office.heading == "Waiting for a second person"
     check(office, "queue-asker")
     leave(office)
 
     office.log_in("second")
     check(office, "overview")
-    page.get_by_role("link", name="1 for you to answer").click()
+    office.follow(page.get_by_role("link", name="1 for you to answer"))
     check(office, "queue")
-    page.get_by_role("link", name="Create a staff account: nina").click()
+    office.follow(page.get_by_role("link", name="Create a staff account: nina"))
     check(office, "answer")
     assert not User.objects.filter(username="nina").exists()
-    page.get_by_role("button", name="Confirm").click()
+    office.follow(page.get_by_role("button", name="Confirm"))
     assert office.heading == "nina"
     check(office, "person")
     leave(office)
@@ -112,8 +112,8 @@ def test_an_account_is_made_by_two(office: Office) -> None:
     office.log_in("admin")
     nina = User.objects.get(username="nina")
     office.go(f"/admin/accounts/user/{nina.public_id}/")
-    page.get_by_role("link", name="Make the one-time password").click()
-    page.get_by_role("button", name="Make the one-time password").click()
+    office.follow(page.get_by_role("link", name="Make the one-time password"))
+    office.follow(page.get_by_role("button", name="Make the one-time password"))
     expect(page.get_by_text("It is shown this once")).to_be_visible()
     check(office, "secret")
     office.go(f"/admin/act/staff.deactivate/{nina.public_id}/")

@@ -22,10 +22,10 @@ def test_the_code_is_drawn_and_the_figures_follow(office: Office) -> None:
     page = office.page
     page.clock.install()
     office.log_in("auditor")
-    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Treasury").click()
+    office.follow(page.get_by_role("navigation", name="Pages").get_by_role("link", name="Treasury"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Treasury")
     code = page.get_by_role("img", name="QR code of the address")
-    page.wait_for_load_state("networkidle")
+    code.evaluate("picture => picture.decode()")
     assert code.evaluate("picture => picture.naturalWidth") > 200
     expect(page.get_by_text("1,200.00")).to_be_visible()
     assert office.axe() == []
@@ -67,7 +67,7 @@ def test_a_sweep_is_seen_where_the_money_is_and_on_its_own_page(office: Office) 
     office.go(PAGE)
     expect(page.get_by_role("heading", name="Sweep under way")).to_be_visible()
     expect(page.get_by_text("Don't top it up now")).to_be_visible()
-    page.get_by_role("link", name="See the sweep").click()
+    office.follow(page.get_by_role("link", name="See the sweep"))
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Sweep {sweep.pk}")
     expect(page.get_by_text("Refused by the signer")).to_be_visible()
     expect(page.get_by_text("49,950.00 USDT").first).to_be_visible()

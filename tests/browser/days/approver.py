@@ -17,7 +17,7 @@ def day(office: Office, queue: Queue) -> None:
     page = office.page
     office.log_in("payout_approver")
     check(office, "approvals-overview")
-    page.get_by_role("link", name="Approvals:").click()
+    office.follow(page.get_by_role("link", name="Approvals:"))
     expect(page.get_by_role("heading", name="Waiting (30), the oldest first")).to_be_visible()
     check(office, "approvals-queue", narrow=True)
 
@@ -39,21 +39,21 @@ def day(office: Office, queue: Queue) -> None:
 
 def approve_one(office: Office, request: ApprovalRequest) -> None:
     page = office.page
-    page.get_by_role("link", name="150.00 USDT").click()
+    office.follow(page.get_by_role("link", name="150.00 USDT"))
     check(office)
-    page.get_by_role("link", name="Approve", exact=True).click()
+    office.follow(page.get_by_role("link", name="Approve", exact=True))
     check(office, "approvals-approve")
-    page.get_by_role("button", name="Approve").click()
+    office.follow(page.get_by_role("button", name="Approve"))
     expect(page.get_by_role("main")).to_contain_text("is approved and goes its way")
 
 
 def reject_one(office: Office, request: ApprovalRequest) -> None:
     page = office.page
-    page.get_by_role("link", name="170.00 USDT").click()
-    page.get_by_role("link", name="Reject").click()
+    office.follow(page.get_by_role("link", name="170.00 USDT"))
+    office.follow(page.get_by_role("link", name="Reject"))
     check(office)
     page.get_by_label("Reason").fill(WHY)
-    page.get_by_role("button", name="Reject").click()
+    office.follow(page.get_by_role("button", name="Reject"))
     expect(page.get_by_text("Nothing of it is paid.")).to_be_visible()
 
 
@@ -62,27 +62,27 @@ def refuse_the_look_alike(office: Office, request: ApprovalRequest) -> None:
     page = office.page
     row = page.get_by_role("row").filter(has_text=RECIPIENT)
     expect(row).to_contain_text("Look-alike")
-    row.get_by_role("link").click()
+    office.follow(row.get_by_role("link"))
     expect(page.get_by_role("main")).to_contain_text(f"Its ends are those of {LOOK_ALIKE}")
     check(office, "approvals-look-alike")
-    page.get_by_role("link", name="Reject").click()
+    office.follow(page.get_by_role("link", name="Reject"))
     page.get_by_label("Reason").fill("Not the address that was paid in May.")
-    page.get_by_role("button", name="Reject").click()
+    office.follow(page.get_by_role("button", name="Reject"))
 
 
 def approve_the_batch(office: Office, request: ApprovalRequest) -> None:
     page = office.page
-    page.get_by_role("link", name="360.00 USDT").click()
+    office.follow(page.get_by_role("link", name="360.00 USDT"))
     check(office, "approvals-batch")
-    page.get_by_role("link", name="Approve", exact=True).click()
-    page.get_by_role("button", name="Approve").click()
+    office.follow(page.get_by_role("link", name="Approve", exact=True))
+    office.follow(page.get_by_role("button", name="Approve"))
 
 
 def be_told_what_is_not_approved_together(office: Office, queue: Queue) -> None:
     """What needs two people has a page of its own; nothing is approved with it by the way."""
     page = office.page
     choose(office, [queue.small[0], queue.changes])
-    page.get_by_role("button", name="Approve the chosen").click()
+    office.follow(page.get_by_role("button", name="Approve the chosen"))
     expect(page.get_by_role("alert")).to_contain_text("needs 2 people: approve it on its own page")
     assert page.get_by_role("button", name="Approve all of them").count() == 0
     assert [line.startswith("403 ") or "403" in line for line in office.wrong] == [True] * len(office.wrong)
@@ -93,10 +93,10 @@ def be_told_what_is_not_approved_together(office: Office, queue: Queue) -> None:
 def reject_many(office: Office, requests: list[ApprovalRequest]) -> None:
     page = office.page
     choose(office, requests)
-    page.get_by_role("button", name="Reject the chosen").click()
+    office.follow(page.get_by_role("button", name="Reject the chosen"))
     check(office)
     page.get_by_label("Reason").fill("The relays were off all month.")
-    page.get_by_role("button", name="Reject all of them").click()
+    office.follow(page.get_by_role("button", name="Reject all of them"))
     expect(page.get_by_role("main")).to_contain_text("5, 75.00 USDT together, are rejected.")
 
 
@@ -105,32 +105,32 @@ def approve_many(office: Office, requests: list[ApprovalRequest]) -> None:
     choose(office, requests)
     expect(page.get_by_role("status").filter(has_text="Chosen: 20, together 800.00 USDT")).to_be_visible()
     check(office)
-    page.get_by_role("button", name="Approve the chosen").click()
+    office.follow(page.get_by_role("button", name="Approve the chosen"))
     check(office, "approvals-approve-many")
-    page.get_by_role("button", name="Approve all of them").click()
+    office.follow(page.get_by_role("button", name="Approve all of them"))
     expect(page.get_by_role("main")).to_contain_text("20, 800.00 USDT together, are approved")
 
 
 def approve_what_changes(office: Office, request: ApprovalRequest) -> None:
     """Two people are needed. What the first one saw is changed under the form, and again after it was approved."""
     page = office.page
-    page.get_by_role("link", name="190.00 USDT").click()
-    page.get_by_role("link", name="Approve", exact=True).click()
+    office.follow(page.get_by_role("link", name="190.00 USDT"))
+    office.follow(page.get_by_role("link", name="Approve", exact=True))
     change(request)
-    page.get_by_role("button", name="Approve").click()
+    office.follow(page.get_by_role("button", name="Approve"))
     expect(page.get_by_role("alert")).to_contain_text("changed since you looked")
     check(office)
     assert all("409" in line for line in office.wrong)
     office.wrong.clear()
-    page.get_by_role("button", name="Approve").click()
+    office.follow(page.get_by_role("button", name="Approve"))
     expect(page.get_by_role("main")).to_contain_text("another person must approve it, too")
     row = page.get_by_role("row").filter(has_text="190.00").first
     expect(row).to_contain_text("1 of 2")
     change(request)
-    page.reload()
+    office.reload()
     expect(row).to_contain_text("Void")
     expect(row).to_contain_text("0 of 2")
-    page.get_by_role("link", name="190.00 USDT").first.click()
+    office.follow(page.get_by_role("link", name="190.00 USDT").first)
     expect(page.get_by_role("main")).to_contain_text("Void: it changed since")
     check(office, "approvals-void")
     office.go(QUEUE)

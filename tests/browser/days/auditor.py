@@ -57,7 +57,7 @@ def read_the_cases(office: Office, cases: Cases) -> None:
             expect(timeline).to_contain_text(words)
         if noted:
             expect(timeline).not_to_contain_text(noted)
-            page.get_by_role("button", name="Show", exact=True).click()
+            office.follow(page.get_by_role("button", name="Show", exact=True))
             expect(timeline).to_contain_text(noted)
     see(office, "auditor-case")
     for name in ("Accept", "Keep the note"):
@@ -66,7 +66,7 @@ def read_the_cases(office: Office, cases: Cases) -> None:
     assert {entry.details["purpose"] for entry in reads} == {"audit"}
     assert reads.count() == 4
     office.go(LIST)
-    page.get_by_role("link", name="compliance_officer").click()
+    office.follow(page.get_by_role("link", name="compliance_officer"))
     see(office, "auditor-officers-cases")
 
 
@@ -88,11 +88,11 @@ def take_archives(office: Office, cases: Cases, queue: Queue, folder: Path) -> N
     office.go(f"/admin/payouts/payout/{payout.payout_id}/")
     expect(page.get_by_role("main")).to_contain_text("1 approval")
     see(office, "auditor-payout")
-    page.get_by_role("link", name="Archive").click()
+    office.follow(page.get_by_role("link", name="Archive"))
     see(office, "auditor-archive")
     take_one(page, folder)
     office.go(f"{LIST}{cases.approved.public_id}/")
-    page.get_by_role("link", name="Archive").click()
+    office.follow(page.get_by_role("link", name="Archive"))
     see(office)
     take_one(page, folder)
 
@@ -111,9 +111,11 @@ def walk_the_chain(office: Office) -> None:
     page = office.page
     office.go("/admin/audit/auditentry/")
     see(office, "auditor-log")
-    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Chain of the audit log").click()
+    office.follow(
+        page.get_by_role("navigation", name="Pages").get_by_role("link", name="Chain of the audit log")
+    )
     see(office)
-    page.get_by_role("link", name="Walk the chain").click()
+    office.follow(page.get_by_role("link", name="Walk the chain"))
     expect(page.get_by_role("status")).to_contain_text("Intact")
     see(office, "auditor-chain")
 

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from lucid_payments.backoffice import factor
-from tests.browser.conftest import DESK, Office, listen
+from tests.browser.conftest import DESK, Office, opened
 from tests.browser.days import approver, auditor, officer, world
 from tests.kyc.screening.lists import LINES, listing, tron
 
@@ -31,17 +31,15 @@ def window(
     settings.SCREENING_LISTS = [LINES]
     monkeypatch.setattr(factor, "FRESH_FOR", timedelta(hours=1))
     listing(tron("listed"))
-    users, opened = world.users(), []
+    users, contexts = world.users(), []
 
     def one() -> Office:
         context = browser.new_context(viewport=DESK, reduced_motion="reduce")  # type: ignore[arg-type]
-        opened.append(context)
-        office = Office(context.new_page(), live_server.url, users)
-        listen(office)
-        return office
+        contexts.append(context)
+        return opened(context, live_server.url, users)
 
     yield one
-    for context in opened:
+    for context in contexts:
         context.close()
 
 
