@@ -9,8 +9,9 @@ class VirtualClock:
     """Time that never goes back, whichever way it is driven."""
 
     def __init__(self, *, manual: bool, now_ms: int | None = None) -> None:
-        start = real_ms() if now_ms is None else now_ms
-        self._offset = start - real_ms()
+        present = real_ms()
+        start = present if now_ms is None else now_ms
+        self._offset = start - present
         self._standing: int | None = start if manual else None
 
     @property

@@ -24,7 +24,7 @@ def seen(devnet: RunningDevnet) -> dict[str, Any]:
     payer = KEYS["payer"]
     devnet.control.fund(payer["base58"], trx_sun=1_000 * ONE_TRX, usdt=500 * ONE_USDT, mine=True)
     command = ["node", "send.mjs", devnet.url, payer["private_key"], devnet.usdt, BOB]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     reported: dict[str, Any] = json.loads(done.stdout)
     return reported

@@ -78,11 +78,11 @@ def process(folder: Path, name: str, command: list[str]) -> Iterator[None]:
         yield
     finally:
         running.send_signal(signal.SIGTERM)
-        running.wait(timeout=60)
+        running.wait(timeout=180)
 
 
 def wait_for(what: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.1)

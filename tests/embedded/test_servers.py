@@ -22,6 +22,7 @@ from lucid_payments.embedded.sockets import LONGEST_FOLDER, remove_socket_folder
 from lucid_payments.embedded.valkey import EmbeddedValkey
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 120
 PACKAGES = str(Path(psycopg.__file__).parents[1])
 
 
@@ -46,7 +47,7 @@ def running_postgres(home: Path) -> Iterator[tuple[EmbeddedPostgres, subprocess.
             yield postgres, server
         finally:
             server.send_signal(signal.SIGINT)
-            server.wait(timeout=10)
+            server.wait(timeout=PATIENCE_SECONDS)
 
 
 def test_it_has_an_owner_and_a_role_that_can_do_less(home: Path) -> None:
@@ -81,7 +82,7 @@ def test_what_was_committed_survives_a_kill(home: Path) -> None:
         again.wait_until_ready(second)
         assert again.query("SELECT id FROM kept") == "1"
         second.send_signal(signal.SIGINT)
-        assert second.wait(timeout=10) == 0
+        assert second.wait(timeout=PATIENCE_SECONDS) == 0
 
 
 def test_a_zombies_pid_file_is_not_taken_for_a_server(home: Path) -> None:
@@ -92,7 +93,7 @@ def test_a_zombies_pid_file_is_not_taken_for_a_server(home: Path) -> None:
         second = postgres.spawn(subprocess.DEVNULL)
         postgres.wait_until_ready(second)
         second.send_signal(signal.SIGINT)
-        assert second.wait(timeout=10) == 0
+        assert second.wait(timeout=PATIENCE_SECONDS) == 0
 
 
 def test_a_half_made_cluster_is_never_taken_for_one(home: Path) -> None:
@@ -187,7 +188,7 @@ def test_valkey_needs_its_password_and_keeps_messages_over_a_kill(home: Path) ->
             client.set("message", "kept")
             with pytest.raises(redis.AuthenticationError):
                 redis.Redis(unix_socket_path=str(valkey.socket), password="wrong").ping()
-            client.waitaof(1, 0, 2000)
+            assert client.waitaof(1, 0, PATIENCE_SECONDS * 1000)[0] == 1
             server.kill()
             server.wait()
         assert "correct" not in " ".join(valkey.command())

@@ -79,7 +79,7 @@ class TestDatabases:
             child.send_signal(how)
         for child, _ in self._children:
             try:
-                child.wait(timeout=10)
+                child.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
@@ -100,7 +100,7 @@ class TestDatabases:
         self._migrate(migrated.DATABASE)
         if not was_kept:
             server.send_signal(signal.SIGINT)
-            server.wait(timeout=30)
+            server.wait(timeout=120)
             migrated.keep(postgres.data)
             self._children.clear()
             self._serve(postgres, log)
