@@ -19,7 +19,7 @@ What happens to our own processes is ordered at the points of the fault seam (`o
 `sign.before`, say), or done from outside: a process ended or restarted, connections cut, every process stopped.
 
 One stack serves row after row, each on a day of its own. A row that leaves it otherwise than it was (a payout in
-people's hands, money gone) says `spoils=True`; the next one gets a fresh stack. `daily=True` marks the twelve that
+people's hands, money gone) says `spoils=True`; the next one gets a fresh stack. `daily=True` marks the fourteen that
 `make test` runs; `make prove` runs the others, `make faults` all of them, and writes docs/faults.md.
 
     .venv/bin/python -m tests.faults "cuts the connection"      # the rows whose names hold these words

@@ -12,9 +12,7 @@ BY_HAND = "EXISTS (SELECT 1 FROM payouts_manualcase c WHERE c.payout_id = p.id A
 
 def measure(rig: Rig, row: Row, wrong: str = "") -> Result:
     """Counted from the devnet's books and ours, whatever the row expected."""
-    received = Counter(
-        transfer["to"] for transfer in rig.devnet.transfers(payer=rig.treasury) if transfer["amount"]
-    )
+    received = Counter(transfer["to"] for transfer in rig.outgoing())
     statuses = rig.statuses()
     (seconds,) = rig.one(
         "SELECT coalesce(extract(epoch FROM max(coalesce(p.ended_at, a.resolved_at)) - min(p.created_at)), 0)::int"
@@ -64,20 +62,24 @@ def clean(rig: Rig) -> None:
 
 
 def _chain_and_payouts(rig: Rig, taken: int) -> None:
-    """Value left the treasury by exactly the transactions that ended payouts, and by each to whom it was owed."""
+    """Value left the treasury by exactly the transactions that ended payouts and sweeps, each to whom it was owed."""
     in_hands = _in_hands(rig)
     on_chain = Counter(
         (transfer["txid"], transfer["to"], transfer["amount"])
-        for transfer in rig.devnet.transfers(payer=rig.treasury)
-        if transfer["amount"] and transfer["txid"] not in in_hands
+        for transfer in rig.outgoing()
+        if transfer["txid"] not in in_hands
     )
     owed = rig.query(
         "SELECT a.txid, p.recipient_address, p.amount"
         " FROM payouts_payout p JOIN payouts_attempt a ON a.payout_id = p.id"
         f" WHERE p.status = 'confirmed' AND a.state = 'succeeded' AND NOT {BY_HAND}"
     )
+    owed += rig.query(
+        "SELECT t.txid, s.destination, t.amount FROM payouts_sweeptransfer t JOIN payouts_sweep s ON s.id = t.sweep_id"
+        " WHERE t.state = 'succeeded' AND t.currency = 'USDT'"
+    )
     beside = on_chain - Counter(owed)
-    assert not Counter(owed) - on_chain, "confirmed, and not paid"
+    assert not Counter(owed) - on_chain, "booked, and not paid"
     assert sum(amount * count for (_, _, amount), count in beside.items()) == taken, beside
     without = (
         "SELECT count(*) FROM payouts_payout WHERE status = 'failed' AND coalesce(failure_message, '') = ''"
@@ -106,11 +108,7 @@ def _left_by_hand(rig: Rig) -> int:
         f" WHERE {BY_HAND} AND a.state = 'succeeded'"
     )
     ended = {txid for (txid,) in rows}
-    return sum(
-        transfer["amount"]
-        for transfer in rig.devnet.transfers(payer=rig.treasury)
-        if transfer["txid"] in ended
-    )
+    return sum(transfer["amount"] for transfer in rig.outgoing() if transfer["txid"] in ended)
 
 
 def _ledger(rig: Rig, taken: int) -> None:
@@ -127,11 +125,11 @@ def _ledger(rig: Rig, taken: int) -> None:
     posted = dict(
         rig.query("SELECT name, (debits_posted - credits_posted)::bigint FROM payouts_ledgeraccount")
     )
-    chain = rig.devnet.balances(rig.treasury)
-    assert posted["treasury"] - in_hands - taken == chain["usdt"], "USDT: books and chain differ"
+    usdt, trx_sun = rig.holdings()
+    assert posted["treasury"] - in_hands - taken == usdt, "USDT: books and chain differ"
     if taken:
         return  # whoever took it burned TRX of ours, too
-    assert posted["treasury_trx"] == chain["trx_sun"], "TRX: books and chain differ"
+    assert posted["treasury_trx"] == trx_sun, "TRX: books and chain differ"
 
 
 def _windows(rig: Rig) -> None:

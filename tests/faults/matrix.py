@@ -10,6 +10,7 @@ from tests.faults import (
     inclusion,
     node_answers,
     process,
+    sweeps,
     token,
     wall_clock,
 )
@@ -24,5 +25,6 @@ THEMES: dict[str, list[Row]] = {
     "Our own processes": process.ROWS,
     "The machine": [*wall_clock.ROWS, *disk.ROWS],
     "Callers": callers.ROWS,
+    "Sweeps of the treasury": sweeps.ROWS,
 }
 ROWS = [row for rows in THEMES.values() for row in rows]

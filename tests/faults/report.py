@@ -31,9 +31,9 @@ HEAD = """# Faults
 What `make faults` found: each row ran on the real processes (web, worker, signer, beat, PostgreSQL, Valkey, a test
 chain of two nodes) with ten payouts asked for by HTTP and one fault. Paid and duplicates are counted in the chain's
 own books; after every row chain, ledger, limit windows and alarms agreed to the base unit. Human acts are people's
-entries in the audit log: none but where the right outcome is a stop, and then those that end it. Seconds of chain
-time run from the first request to the last payout's end; where a breaker opened, its cool-down is among them. The
-runs write this page; how a row is made stands in `tests/faults/__init__.py`.
+entries in the audit log: none but where the right outcome is a stop, and then those that end it, and where what
+is tried is begun by people. Seconds of chain time run from the first request to the last payout's end; where a breaker
+opened, its cool-down is among them. The runs write this page; how a row is made stands in `tests/faults/__init__.py`.
 
 """
 

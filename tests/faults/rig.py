@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ import redis
 from django_otp.oath import totp
 
 from payouts.devnet.client import DevnetControl
+from payouts.tron.signing import keyfile
+from payouts.tron.signing.secret import Secret
 from tests.faults.nudges import Nudges
 from tests.load.client import Client, recipient
 from tests.load.stack import ROOT, Stack, free_port, running
@@ -51,11 +54,13 @@ class Asked:
 class Rig:
     """One stack. `asked` are the payouts of the row under way."""
 
-    def __init__(self, stack: Stack, orders: Path) -> None:
+    def __init__(self, stack: Stack, orders: Path, second_key: str = "") -> None:
         self.stack = stack
         self.orders = orders
         self.devnet: DevnetControl = stack.devnet
         self.treasury: str = stack.facts["treasury_address"]
+        self.second_key = second_key
+        self._paid_before: list[str] = []
         self.asked: list[Asked] = []
         self.began_ms = 0
         self.first_audit_entry = 0
@@ -308,6 +313,21 @@ class Rig:
         if state["stalled"]:
             self.devnet.stall(False)
 
+    def pays_from(self, address: str) -> None:
+        """The treasury has another key; what the one before it still sends is the treasury's all the same."""
+        self._paid_before.append(self.treasury)
+        self.treasury = address
+
+    def outgoing(self) -> list[dict[str, Any]]:
+        """The chain's own word of what left the treasury's addresses: every Transfer of value."""
+        addresses = (*self._paid_before, self.treasury)
+        return [row for payer in addresses for row in self.devnet.transfers(payer=payer) if row["amount"]]
+
+    def holdings(self) -> tuple[int, int]:
+        """Base units and sun at the treasury's addresses, by the chain."""
+        held = [self.devnet.balances(address) for address in (*self._paid_before, self.treasury)]
+        return sum(row["usdt"] for row in held), sum(row["trx_sun"] for row in held)
+
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Read the stack's own books."""
         return self.stack.query(sql, *parameters)
@@ -327,6 +347,21 @@ class Rig:
 
 
 @contextmanager
+def another_key() -> Iterator[dict[str, str]]:
+    """A second treasury key, and the settings that tell a stack of it."""
+    with tempfile.TemporaryDirectory(prefix="lucid-key-") as name:
+        file, password = Path(name) / "other.json", Path(name) / "password"
+        password.write_text(secrets.token_hex(24))
+        password.chmod(0o600)
+        address = keyfile.create(file, Secret.from_file(password), scrypt_n=2)
+        yield {
+            "TREASURY_OTHER_ADDRESS": address,
+            "TREASURY_OTHER_KEY_FILE": str(file),
+            "TREASURY_OTHER_PASSWORD_FILE": str(password),
+        }
+
+
+@contextmanager
 def rig(**settings: str) -> Iterator[Rig]:
     """A rig on a fresh stack."""
     with (
@@ -335,7 +370,7 @@ def rig(**settings: str) -> Iterator[Rig]:
             free_port(), latency_ms=0, treasury_sun=0, **SETTINGS, FAULT_POINTS_FOLDER=orders, **settings
         ) as stack,
     ):
-        made = Rig(stack, Path(orders))
+        made = Rig(stack, Path(orders), settings.get("TREASURY_OTHER_ADDRESS", ""))
         try:
             yield made
         finally:

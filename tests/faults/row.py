@@ -36,6 +36,7 @@ class Row:
     `alarms`: the kinds that rightly stand at the end. `human_acts`: entries of people in the audit log that
     the row itself makes (asked, confirmed, done).
     `turn_at_once`: whether every process gets its turn before time moves; not where one of them stands still.
+    `second_key`: whether every process was told of another treasury key, for a rotation.
     `taken`: base units that somebody else moved out of the treasury.
     """
 
@@ -53,6 +54,7 @@ class Row:
     taken: int = 0
     daily: bool = False
     spoils: bool = False
+    second_key: bool = False
 
 
 @dataclass(frozen=True)

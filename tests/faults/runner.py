@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from tests.faults import books
-from tests.faults.rig import Rig, rig
+from tests.faults.rig import Rig, another_key, rig
 from tests.faults.row import Result, Row
 
 # What may have to end by itself after the last payout has: a quarantine, an alarm, a breaker's cool-down.
@@ -23,7 +23,9 @@ class Runner:
 
     def run(self, row: Row) -> Result:
         """What came of the row; `wrong` says where it isn't what was expected."""
-        stack = self._rig or self._start()
+        if self._rig is not None and bool(self._rig.second_key) != row.second_key:
+            self.stop()
+        stack = self._rig or self._start(row)
         try:
             _play(stack, row)
             wrong = ""
@@ -38,8 +40,9 @@ class Runner:
         self._rig = None
         self._held.close()
 
-    def _start(self) -> Rig:
-        self._rig = self._held.enter_context(rig())
+    def _start(self, row: Row) -> Rig:
+        settings = self._held.enter_context(another_key()) if row.second_key else {}
+        self._rig = self._held.enter_context(rig(**settings))
         return self._rig
 
 
