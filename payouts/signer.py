@@ -15,6 +15,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import F
 
 from kyc import screening
 from lucid_payments import clock, seam
@@ -118,6 +119,7 @@ def _sign_prepared() -> int:
     with seam.between("heartbeat"):
         SignerState.objects.filter(pk=1).update(
             heartbeat_at=LucidNow(),
+            rounds=F("rounds") + 1,
             address=settings.TREASURY_ADDRESS,
             addresses=sorted(opened.addresses),
             hourly_cap=caps.hourly,

@@ -10,7 +10,7 @@ from lucid_payments import clock, commits, seam
 from lucid_payments.money import format_usdt
 from payouts import cases, chain, gates, ledger, recovery, runway, treasury_keys
 from payouts.explained import by_books
-from payouts.models.chain import ChainState
+from payouts.models.chain import ChainState, SignerState
 from payouts.tron.answers import Resources, TokenState
 from payouts.tron.errors import NodeError
 from payouts.tron.node import Node
@@ -116,12 +116,17 @@ def _state(state: ChainState, usdt: int) -> None:
         # What the books hold since then isn't in it yet: neither a theft nor an inflow can be told from it.
         _refuse("Every node's head is older than a final block that has been seen.")
         return
+    # Before the books, so that what this round of the signer told them is in what is explained.
+    rounds = SignerState.objects.get(pk=1).rounds
     explained = by_books()
     books = explained.books
     _inflow(state, books, usdt)
     if usdt < explained.least:
-        _missing(state, explained.least)
-    elif state.foreign_txid and not _cleared(state):
+        _missing(state, explained.least, rounds)
+        return
+    if state.short_since_round is not None:
+        ChainState.objects.filter(pk=1).update(short_since_round=None)
+    if state.foreign_txid and not _cleared(state):
         _refuse(f"Transaction {state.foreign_txid} left the treasury and isn't in our ledger.")
     elif (case := cases.unknown_open()) is not None:
         # A top-up of the same size would hide it from the balance; only its booking ends it.
@@ -133,16 +138,25 @@ def _state(state: ChainState, usdt: int) -> None:
             )
 
 
-def _missing(state: ChainState, explained: int) -> None:
-    """The treasury holds less than the books explain. Providers must agree before all stops by the kill switch."""
+def _missing(state: ChainState, explained: int, rounds: int) -> None:
+    """The treasury holds less than the books explain. Providers must agree before all stops by the kill switch.
+
+    And the signer must have been here since: its journal may still hold the explanation, after a restore or a
+    failover. Until then nothing is signed either, for want of a statement. Its rounds are counted, not timed: a
+    database that was put back by seconds still holds a fresh sign of life.
+    """
     told = _every_balance()
     highest = max(told, default=explained)
     sentence = (
         f"{format_usdt(max(0, explained - highest))} USDT left the treasury that our ledger doesn't explain."
     )
     _refuse(sentence)
-    # A signer that gives no sign of life may still hold the explanation in its journal: after a restore.
-    if told and highest < explained and gates.signer_lives(clock.now()):
+    if state.short_since_round is None:
+        ChainState.objects.filter(pk=1).update(short_since_round=rounds)
+        return
+    if rounds == state.short_since_round or not gates.signer_lives(clock.now()):
+        return
+    if told and highest < explained:
         killswitch.pull(actor=None, reason=sentence)
         cases.open_unknown(txid="", amount=explained - highest, state=state, sentence=sentence)
 

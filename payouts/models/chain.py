@@ -50,6 +50,10 @@ class ChainState(models.Model):
     statement_at = models.DateTimeField(null=True, help_text="last time all outgoing value was in our ledger")
     statement_block = models.BigIntegerField(default=0, help_text="head when that was stated last")
     statement_detail = models.CharField(max_length=300, blank=True)
+    short_since_round = models.PositiveBigIntegerField(
+        null=True,
+        help_text="the signer's round when the treasury was first seen to hold too little; NULL: enough",
+    )
 
     def __str__(self) -> str:
         return f"head {self.head_number}, solid {self.solid_number}"
@@ -77,6 +81,9 @@ class SignerState(models.Model):
     """One row (id 1): the signer's heartbeat, and whether it may sign."""
 
     heartbeat_at = models.DateTimeField(null=True)
+    rounds = models.PositiveBigIntegerField(
+        default=0, db_default=0, help_text="how often it compared its journal with this database"
+    )
     # What the signer says of its own caps. It obeys its own file, whatever stands here.
     hourly_cap = models.BigIntegerField(null=True, help_text="base units")
     daily_cap = models.BigIntegerField(null=True, help_text="base units")

@@ -24,8 +24,10 @@ def look(world: World, blocks: int = 5) -> ChainState:
 
 
 def stolen(world: World, amount: int = 7 * USDT) -> ManualCase:
-    """Taken while nothing was on its way: the balance alone tells."""
+    """Taken while nothing was on its way: the balance alone tells, once the signer's journal has had its say."""
     elsewhere.pay_with_our_key(world.devnet, THIEF, amount)
+    look(world)
+    world.signer_lives()
     look(world)
     assert killswitch.is_pulled()
     look(world, 25)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.db import transaction
 
-from payouts import ledger, watching
-from payouts.models import Attempt, ChainState, LedgerTransfer, Payout
+from lucid_payments import clock
+from payouts import devnet_clock, ledger, watching
+from payouts.gates import signer_lives
+from payouts.models import Attempt, ChainState, LedgerTransfer, ManualCase, OrphanSignature, Payout
 from payouts.release import release_due
 from routers import killswitch
 from routers.models import KillSwitch
 from tests.payouts.flow import elsewhere
-from tests.payouts.flow.world import FUNDS, RECIPIENTS, USDT, World
+from tests.payouts.flow.world import FUNDS, RECIPIENTS, USDT, World, forget_process_state
 from tests.policies import release_kill_switch
 
 THIEF = RECIPIENTS[3]
@@ -28,6 +31,10 @@ def test_a_payment_made_elsewhere_with_our_key_stops_everything(world: World) ->
     state = look(world)
     assert state.statement_at is None
     assert state.statement_detail.startswith("7.00 USDT left the treasury")
+    look(world)
+    assert not killswitch.is_pulled(), "the signer hasn't been asked yet"
+    assert world.signer_lives() == 0
+    look(world)
     assert killswitch.is_pulled()
     world.run(3)
     assert payout.attempts.count() == 0
@@ -40,9 +47,32 @@ def test_a_signer_never_signs_what_was_prepared_before_the_theft(world: World) -
     assert release_due() == 1
     elsewhere.pay_with_our_key(world.devnet, THIEF, 7 * USDT)
     look(world)
+    assert world.signer_lives() == 0
+    look(world)
     release_kill_switch("Someone lets go too early.")
     assert world.signer_lives() == 0
     assert payout.attempts.get().state == "prepared"
+
+
+def test_what_the_signer_s_journal_alone_knows_yet_is_no_theft(world: World) -> None:
+    """A database put back by seconds, as a copy that takes over is: it holds the signer's sign of life, still fresh."""
+    before = transaction.savepoint()
+    world.create()
+    world.tick()
+    world.devnet.step(blocks=1)
+    transaction.savepoint_rollback(before)
+    forget_process_state()
+    devnet_clock.follow()
+    assert signer_lives(clock.now())
+
+    assert look(world).statement_at is None
+    look(world)
+    world.signer_lives()
+    look(world)
+
+    assert not killswitch.is_pulled()
+    assert not ManualCase.objects.exists()
+    assert OrphanSignature.objects.get().state != "paid"
 
 
 def test_a_payment_elsewhere_hidden_behind_a_top_up_is_seen_in_its_block(world: World) -> None:
