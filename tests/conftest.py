@@ -16,7 +16,6 @@ from collections.abc import Iterator
 import coverage
 import hypothesis
 import pytest
-from pytest_django import Settings
 
 from tests.harness import environment
 
@@ -37,6 +36,7 @@ SERVERS = environment.prepare()
 
 import django  # noqa: E402 - the settings read what was just prepared
 from django.db import connection, connections  # noqa: E402
+from django.test import override_settings  # noqa: E402
 
 django.setup()
 
@@ -121,12 +121,14 @@ def cloned_database(
 
 
 @pytest.fixture(autouse=True)
-def counted_alone(settings: Settings) -> None:
+def counted_alone() -> Iterator[None]:
     """A test's requests count against limits for it alone: users of other tests have the same numbers.
 
-    Its subprocesses count in this worker's cache, see `environment`.
+    Its subprocesses count in this worker's cache, see `environment`. Not by the fixture `settings`, whose name some
+    folders give to settings of their own.
     """
-    settings.RATELIMIT_CACHE_PREFIX = uuid.uuid4().hex
+    with override_settings(RATELIMIT_CACHE_PREFIX=uuid.uuid4().hex):
+        yield
 
 
 @pytest.fixture

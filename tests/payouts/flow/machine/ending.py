@@ -35,10 +35,11 @@ class Ending(People, Processes, Chain, Nodes):
 
     def comes_to_its_end(self) -> None:
         """Blocks while something is on its way, hours while all that is left waits for its time."""
-        for _ in range(ROUNDS):
+        for rounds in range(ROUNDS):
             self.world.tick()
             on_its_way = Attempt.objects.filter(state__in=("prepared", *UNRESOLVED)).exists()
-            if not on_its_way and (self.witness.stolen or not self.waiting()):
+            # A theft of the last moment is told from what the journal may explain by the second round.
+            if not on_its_way and (rounds if self.witness.stolen else not self.waiting()):
                 break
             if on_its_way or OrphanSignature.objects.filter(state="open").exists():
                 self.world.devnet.step(blocks=21)
