@@ -72,7 +72,13 @@ def settle_by_id(attempt: Attempt) -> bool:
 
 
 def bury(attempt: Attempt, control_txid: str) -> bool:
-    """Apply the dead rule to an expired attempt; True when it is proven that it can never land."""
+    """Apply the dead rule to an expired attempt; True when it is proven that it can never land.
+
+    Without a control no absence can be proven; what landed is found all the same, where a lost index is back.
+    """
+    if not control_txid:
+        settle_by_id(attempt)
+        return False
     sought = _seek(attempt.txid, attempt.expiration_ms, attempt.absence, control_txid)
     match sought.found:
         case "dead":

@@ -10,6 +10,7 @@ from payouts import watching
 from payouts.models import Attempt, ChainState, Payout
 from payouts.release import release_due
 from payouts.sending import send_due
+from payouts.verdicts import LOOK_BACK
 from tests.payouts.flow.world import RECIPIENTS, USDT, World
 
 SOLID = "walletsolidity/*"
@@ -292,3 +293,18 @@ def test_fresh_heads_over_stale_look_ups_prove_no_absence(world: World, stale: s
     payout.refresh_from_db()
     assert (payout.status, payout.attempts.count()) == ("confirmed", 1)
     world.check()
+
+
+def test_what_landed_is_found_where_no_transaction_of_the_last_hour_shows_that_nodes_look(
+    world: World,
+) -> None:
+    """Every node had lost its index, and nobody transacts since: an absence can't be proven, and needn't be."""
+    payout = world.create()
+    world.tick()
+    world.devnet.step(blocks=1)
+    world.devnet.fault("empty", "walletsolidity/gettransaction*")
+    for blocks in (80, 21, LOOK_BACK, 21, 21):
+        world.step(blocks)
+    assert ChainState.objects.get().control_txid == ""
+    undecided(payout)
+    ends_paid_once(world, payout)
