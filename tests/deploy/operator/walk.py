@@ -24,6 +24,8 @@ from tests.deploy.operator.people import Person
 from tests.deploy.tor.network import Network, private_network, short_folder, until
 
 CHAIN_PORT: Final = 18_090
+# Whoever types the commands, in the root that is thrown away.
+HOME: Final = Path("/root")
 STAFF_PROXY: Final = "socks5h://127.0.0.1:9150"
 TO: Final = "TT6hpaVfSMZPmWKq2EfGHaSsGHSgBnCqJ9"
 LISTED: Final = "TUQMqoA8tQmghWmv9oX8GUVpiSQsBb1BKK"
@@ -56,14 +58,14 @@ class Walk:
     def _try(self, command: str, stdin: str, more: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["bash", "-euo", "pipefail", "-c", command], input=stdin, capture_output=True, text=True, check=False,
-            cwd="/root", env={**os.environ, **more}, timeout=900,
+            cwd=HOME, env={**os.environ, **more}, timeout=900,
         )  # fmt: skip
 
 
 def main() -> None:
     root.furnish()
     os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    os.environ["HOME"] = "/root"
+    os.environ["HOME"] = str(HOME)
     root.bundle(Path("/media/usb/lucid.bundle"))
     with ExitStack() as stack:
         network = stack.enter_context(_network())
@@ -288,7 +290,7 @@ def _back_up(walk: Walk) -> None:
     """The key that restores is on this machine only because there is no other one here."""
     make_key, *on_the_server = page.setting_up_backups()
     walk.run(make_key)
-    public = re.search(r"age1[a-z0-9]+", Path("/root/lucid-backup.key").read_text())
+    public = re.search(r"age1[a-z0-9]+", (HOME / "lucid-backup.key").read_text())
     assert public is not None
     for command in on_the_server:
         walk.run(command.replace("age1…", public[0]))
@@ -302,7 +304,7 @@ def _back_up(walk: Walk) -> None:
     drill = page.backup_drill().replace("/mnt/backup/lucid", "/var/lib/lucid/backup/store")
     walk.run(
         f"cd /opt/lucid && .venv/bin/{drill} --user postgres".replace(
-            "lucid-backup.key", "/root/lucid-backup.key"
+            "lucid-backup.key", str(HOME / "lucid-backup.key")
         )
     )
     walk.run("sudo lucid doctor", patience=120)
